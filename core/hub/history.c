@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+// The events kept for resuming.
+//
+// Two rings, first in, first out: the entries in id order, and a link for each topic of each entry.
+// Places in them are counted from the first ever and never re-used, so an old number is seen to be
+// gone by comparing, and nothing has to be unlinked when the oldest goes.
+#include "rowcast/history.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/memory.h"
+
+#define FIRST_CAPACITY 256
+#define EVICTED_SLOTS 16384
+#define NOWHERE UINT64_MAX
+
+// Places first..behind-1 are in use; place p stands at p & (capacity - 1).
+struct ring {
+    char *items;
+    size_t item_size, capacity;
+    uint64_t first, behind;
+};
+
+struct entry {
+    struct event event;
+    int64_t time;
+    size_t bytes; // what it counts against the bound
+};
+
+// previous: NOWHERE, or a place that may be evicted by now. next: NOWHERE at the topic's newest.
+struct link {
+    uint64_t entry;
+    uint64_t previous, next; // of the same topic
+};
+
+struct history {
+    struct topics *topics;
+    size_t max_bytes;
+    int64_t max_age;
+    size_t bytes;
+
+    struct ring entries; // of struct entry
+    struct ring links;   // of struct link
+
+    uint64_t *newest;      // link, by topic number; NOWHERE: the topic has no event here
+    uint32_t newest_count; // topic numbers from here on have none
+
+    struct event_id start, position;
+
+    // The newest evicted id of the topics whose names hash to a slot; all zero: none. Topics that
+    // share a slot share their fate: one may be told `expired` for the other's sake, never the
+    // reverse.
+    struct event_id evicted[EVICTED_SLOTS];
+};
+
+// ---- rings ----
+
+static void ring_init(struct ring *ring, size_t item_size)
+{
+    *ring = (struct ring){.item_size = item_size};
+}
+
+static void *ring_at(const struct ring *ring, uint64_t place)
+{
+    assert(place >= ring->first && place < ring->behind);
+    return ring->items + (place & (ring->capacity - 1)) * ring->item_size;
+}
+
+static void ring_grow(struct ring *ring)
+{
+    struct ring old = *ring;
+
+    ring->capacity = old.capacity > 0 ? old.capacity * 2 : FIRST_CAPACITY;
+    ring->items = memory_resize(NULL, ring->capacity * ring->item_size);
+    for (uint64_t place = old.first; place < old.behind; place++)
+        memcpy(ring_at(ring, place), ring_at(&old, place), ring->item_size);
+    free(old.items);
+}
+
+static uint64_t ring_push(struct ring *ring, const void *item)
+{
+    if (ring->behind - ring->first == ring->capacity)
+        ring_grow(ring);
+    ring->behind++;
+    memcpy(ring_at(ring, ring->behind - 1), item, ring->item_size);
+    return ring->behind - 1;
+}
+
+static struct entry *entry_at(const struct history *history, uint64_t place)
+{
+    return ring_at(&history->entries, place);
+}
+
+static struct link *link_at(const struct history *history, uint64_t place)
+{
+    return ring_at(&history->links, place);
+}
+
+// ---- evicting ----
+
+// By name: a number may belong to another topic tomorrow.
+static size_t evicted_slot(const struct history *history, uint32_t topic)
+{
+    const char *name = topics_name(history->topics, topic);
+
+    return map_hash(name, topics_name_size(history->topics, topic)) % EVICTED_SLOTS;
+}
+
+static void drop_link(struct history *history, uint32_t topic)
+{
+    if (history->newest[topic] == history->links.first)
+        history->newest[topic] = NOWHERE;
+    history->links.first++;
+    topics_unref(history->topics, topic);
+}
+
+// The links of an entry were made with it, in the order of its topics: they are the oldest ones.
+static void drop_oldest(struct history *history)
+{
+    struct entry *entry = entry_at(history, history->entries.first);
+    struct event *event = &entry->event;
+
+    for (uint32_t i = 0; i < event->topic_count; i++) {
+        history->evicted[evicted_slot(history, event->topics[i])] = event->id;
+        drop_link(history, event->topics[i]);
+    }
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        frame_unref(event->frames[i]);
+    history->bytes -= entry->bytes;
+    history->entries.first++;
+}
+
+static bool beyond_bounds(const struct history *history, int64_t now)
+{
+    return history->bytes > history->max_bytes ||
+           now - entry_at(history, history->entries.first)->time > history->max_age;
+}
+
+void history_evict(struct history *history, int64_t now)
+{
+    while (history->entries.first < history->entries.behind && beyond_bounds(history, now))
+        drop_oldest(history);
+}
+
+// ---- life ----
+
+struct history *history_new(struct topics *topics, size_t max_bytes, int64_t max_age)
+{
+    struct history *history = memory_new(sizeof *history);
+
+    history->topics = topics;
+    history->max_bytes = max_bytes;
+    history->max_age = max_age;
+    ring_init(&history->entries, sizeof(struct entry));
+    ring_init(&history->links, sizeof(struct link));
+    return history;
+}
+
+static void drop_all(struct history *history)
+{
+    while (history->entries.first < history->entries.behind)
+        drop_oldest(history);
+}
+
+void history_free(struct history *history)
+{
+    if (history == NULL)
+        return;
+    drop_all(history);
+    free(history->entries.items);
+    free(history->links.items);
+    free(history->newest);
+    free(history);
+}
+
+void history_start(struct history *history, const struct event_id *id)
+{
+    drop_all(history);
+    memset(history->evicted, 0, sizeof history->evicted);
+    history->start = *id;
+    history->position = *id;
+}
+
+// ---- appending ----
+
+static size_t entry_bytes(const struct event *event)
+{
+    size_t bytes = sizeof(struct entry) + event->topic_count * sizeof(struct link);
+
+    for (int i = 0; i < FORMAT_COUNT; i++)
+        if (event->frames[i] != NULL)
+            bytes += sizeof *event->frames[i] + event->frames[i]->size;
+    return bytes;
+}
+
+static uint64_t *newest_of(struct history *history, uint32_t topic)
+{
+    if (topic >= history->newest_count) {
+        uint32_t count = history->newest_count > 0 ? history->newest_count : FIRST_CAPACITY;
+        while (count <= topic)
+            count = count <= UINT32_MAX / 2 ? count * 2 : UINT32_MAX;
+        history->newest = memory_resize(history->newest, count * sizeof *history->newest);
+        for (uint32_t i = history->newest_count; i < count; i++)
+            history->newest[i] = NOWHERE;
+        history->newest_count = count;
+    }
+    return &history->newest[topic];
+}
+
+static void link_topic(struct history *history, uint64_t entry, uint32_t topic)
+{
+    uint64_t *newest = newest_of(history, topic);
+    struct link link = {.entry = entry, .previous = *newest, .next = NOWHERE};
+    uint64_t place = ring_push(&history->links, &link);
+
+    if (*newest != NOWHERE)
+        link_at(history, *newest)->next = place;
+    *newest = place;
+    topics_ref(history->topics, topic);
+}
+
+void history_append(struct history *history, const struct event *event, int64_t now)
+{
+    struct entry entry = {.event = *event, .time = now, .bytes = entry_bytes(event)};
+
+    assert(event_id_compare(&event->id, &history->position) > 0);
+    uint64_t place = ring_push(&history->entries, &entry);
+    for (uint32_t i = 0; i < event->topic_count; i++)
+        link_topic(history, place, event->topics[i]);
+    history->bytes += entry.bytes;
+    history->position = event->id;
+    history_evict(history, now);
+}
+
+void history_advance(struct history *history, const struct event_id *id)
+{
+    if (event_id_compare(id, &history->position) > 0)
+        history->position = *id;
+}
+
+// ---- looking ----
+
+const struct event_id *history_position(const struct history *history)
+{
+    return &history->position;
+}
+
+size_t history_events(const struct history *history)
+{
+    return history->entries.behind - history->entries.first;
+}
+
+size_t history_bytes(const struct history *history)
+{
+    return history->bytes;
+}
+
+// ---- resuming ----
+
+// A commit position that another transaction had, too: WAL written anew (a restored volume).
+static bool contradicts(const struct event_id *id, const struct event_id *known)
+{
+    return id->lsn == known->lsn && id->xid != 0 && known->xid != 0 && id->xid != known->xid;
+}
+
+// The place of the oldest entry at or behind the commit, or the end of the ring.
+static uint64_t first_at_commit(const struct history *history, uint64_t lsn)
+{
+    uint64_t first = history->entries.first, behind = history->entries.behind;
+
+    while (first < behind) {
+        uint64_t middle = first + (behind - first) / 2;
+        if (entry_at(history, middle)->event.id.lsn < lsn)
+            first = middle + 1;
+        else
+            behind = middle;
+    }
+    return first;
+}
+
+static bool contradicts_known(const struct history *history, const struct event_id *id)
+{
+    uint64_t place = first_at_commit(history, id->lsn);
+
+    if (contradicts(id, &history->position) || contradicts(id, &history->start))
+        return true;
+    return place < history->entries.behind && contradicts(id, &entry_at(history, place)->event.id);
+}
+
+// Walks back from the topic's newest event to its oldest behind `since`.
+static uint64_t first_behind(const struct history *history, uint32_t topic,
+                             const struct event_id *since)
+{
+    uint64_t found = NOWHERE;
+    uint64_t place = topic < history->newest_count ? history->newest[topic] : NOWHERE;
+
+    while (place != NOWHERE && place >= history->links.first) {
+        const struct link *link = link_at(history, place);
+        if (event_id_compare(&entry_at(history, link->entry)->event.id, since) <= 0)
+            break;
+        found = place;
+        place = link->previous;
+    }
+    return found;
+}
+
+enum resume history_resume(const struct history *history, uint32_t topic,
+                           const struct event_id *since, struct history_cursor *cursor)
+{
+    cursor->link = NOWHERE;
+    if (!event_id_same_stream(since, &history->position))
+        return RESUME_STREAM_RESET;
+    if (event_id_compare(since, &history->position) > 0)
+        return RESUME_UNKNOWN_ID;
+    if (event_id_compare(since, &history->start) < 0)
+        return RESUME_EXPIRED;
+    if (event_id_compare(since, &history->evicted[evicted_slot(history, topic)]) < 0)
+        return RESUME_EXPIRED;
+    if (contradicts_known(history, since))
+        return RESUME_UNKNOWN_ID;
+
+    cursor->link = first_behind(history, topic, since);
+    return RESUME_RECOVERED;
+}
+
+const struct event *history_next(const struct history *history, struct history_cursor *cursor)
+{
+    if (cursor->link == NOWHERE)
+        return NULL;
+
+    const struct link *link = link_at(history, cursor->link);
+    cursor->link = link->next;
+    return &entry_at(history, link->entry)->event;
+}

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// A WebSocket frame ready for the wire (RFC 6455 section 5.2), shared by every receiver: immutable,
+// atomically counted, header and payload in one allocation. Server frames carry no mask.
+#ifndef ROWCAST_FRAME_H
+#define ROWCAST_FRAME_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum frame_opcode {
+    FRAME_TEXT = 0x1,
+    FRAME_BINARY = 0x2,
+    FRAME_CLOSE = 0x8,
+    FRAME_PING = 0x9,
+    FRAME_PONG = 0xa,
+};
+
+struct frame {
+    atomic_uint references;
+    uint32_t size; // of bytes: header and payload
+    unsigned char bytes[];
+};
+
+#define FRAME_HEADER_MAX 10
+
+// Born with one reference, which the caller owns. Payloads are below 4 GiB.
+struct frame *frame_new(enum frame_opcode opcode, const void *payload, size_t size);
+// Bytes that are already on the wire's form (an HTTP answer, what wslay wrote).
+struct frame *frame_raw(const void *bytes, size_t size);
+struct frame *frame_close(int code, const char *reason); // reason: up to 123 bytes, cut beyond; may be NULL
+
+struct frame *frame_ref(struct frame *frame);
+void frame_unref(struct frame *frame); // NULL is fine
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The events kept for resuming: one ring in id order, each topic's events linked. Bounded by bytes
+// and by age. Pure: time comes in as an argument.
+#ifndef ROWCAST_HISTORY_H
+#define ROWCAST_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowcast/event.h"
+#include "rowcast/topics.h"
+
+struct history;
+
+// Keeps at most `max_bytes` of frames and entries, and nothing older than `max_age` microseconds.
+// `topics` must outlive it: every event kept holds a reference to its topics.
+struct history *history_new(struct topics *topics, size_t max_bytes, int64_t max_age);
+void history_free(struct history *history); // NULL is fine
+
+// The stream begins behind `id`: nothing at or before it is known. Forgets all events.
+void history_start(struct history *history, const struct event_id *id);
+
+// Appends an event (newer than the position), taking over its frames and adding references of its
+// own to the topics, and evicts what is beyond the bounds: where the bound is small that may be the
+// event itself, so who needs a frame afterwards holds a reference.
+void history_append(struct history *history, const struct event *event, int64_t now);
+
+// A transaction has passed completely: the position moves behind it, also when it made no event.
+void history_advance(struct history *history, const struct event_id *id);
+
+void history_evict(struct history *history, int64_t now);
+
+// The position behind the newest transaction or event; before history_start all zero.
+const struct event_id *history_position(const struct history *history);
+size_t history_events(const struct history *history);
+size_t history_bytes(const struct history *history);
+
+enum resume {
+    RESUME_RECOVERED,
+    RESUME_EXPIRED,      // something of the topic behind the id may have been dropped
+    RESUME_STREAM_RESET, // an id of another database, timeline or publication
+    RESUME_UNKNOWN_ID,   // not an id, ahead of the stream, or of another transaction at its place
+};
+
+// What a topic's events are walked with: a place in the ring, valid until the next append or evict.
+struct history_cursor {
+    uint64_t link;
+};
+
+// Decides whether all events of `topic` (to which the caller holds a reference) behind `since` are
+// known. If so the cursor stands before the first of them, else behind the newest. O(missed events
+// of the topic). Ids with xid 0 fit any transaction.
+enum resume history_resume(const struct history *history, uint32_t topic,
+                           const struct event_id *since, struct history_cursor *cursor);
+
+// The next event of the topic, or NULL behind the newest.
+const struct event *history_next(const struct history *history, struct history_cursor *cursor);
+
+#endif
