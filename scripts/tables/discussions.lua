@@ -1,0 +1,20 @@
+-- Somebody commented on a market: a `discussion` event.
+
+local column = require "lib.column"
+
+return {
+  insert = function(new)
+    local market_id = column.key(new, "market_id")
+    return {
+      type = "discussion",
+      topic = market_id,
+      market_id = market_id,
+      data = {
+        id = new.id,
+        content = new.content,
+        user_wallet = new.user_wallet,
+        created_at = new.created_at,
+      },
+    }
+  end,
+}

@@ -1,0 +1,20 @@
+-- Somebody voted on a proposal or a dispute: a `vote` event.
+
+local column = require "lib.column"
+
+return {
+  insert = function(new)
+    local market_id = column.key(new, "market_id")
+    return {
+      type = "vote",
+      topic = market_id,
+      market_id = market_id,
+      data = {
+        vote_type = new.vote_type,
+        vote = new.vote,
+        user_wallet = new.user_wallet,
+        created_at = new.created_at,
+      },
+    }
+  end,
+}
