@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+// The way to the stream: addresses, connection, the checks, START_REPLICATION.
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "postgres_source.h"
+#include "rowcast/memory.h"
+
+#define ANSWER_MILLISECONDS 10000
+#define LOOK_AGAIN_MILLISECONDS                                                                    \
+    1000 // the slot is taken: how soon a standby notices that it is free
+
+// ---- connecting ----
+
+static void wait_for_connection(struct postgres_source *source, PostgresPollingStatusType status)
+{
+    if (status == PGRES_POLLING_FAILED) {
+        struct fault fault;
+        struct postgres_place place = postgres_place_of(source);
+        postgres_fault_connection(&fault, &place);
+        postgres_fail(source, &fault);
+        return;
+    }
+    postgres_watch(source, status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE);
+}
+
+static void start_connection(struct postgres_source *source)
+{
+    source->state = POSTGRES_CONNECTING;
+    source->conn = PQconnectStartParams((const char *const *)source->resolved.keywords,
+                                        (const char *const *)source->resolved.values, 0);
+    postgres_wake(source, (uint64_t)conninfo_connect_milliseconds(&source->info));
+    bool bad = !source->conn || PQstatus(source->conn) == CONNECTION_BAD;
+    wait_for_connection(source, bad ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING);
+}
+
+static void on_resolved(void *user, const char *failure)
+{
+    struct postgres_source *source = user;
+    if (source->closing) {
+        conninfo_release(&source->resolved);
+        postgres_free_when_idle(source);
+    } else if (failure) {
+        postgres_fail_as(source,
+                         "{where} cannot be reached: {said}. Correct the host in DATABASE_URL "
+                         "(--database), or mend the name service.",
+                         failure);
+    } else {
+        start_connection(source);
+    }
+}
+
+void postgres_connect(struct postgres_source *source)
+{
+    conninfo_copy(&source->resolved, &source->info);
+    if (!postgres_resolve_needed(&source->info)) {
+        start_connection(source);
+        return;
+    }
+    source->state = POSTGRES_RESOLVING;
+    postgres_resolve_start(&source->resolve, source->loop, &source->resolved, on_resolved, source);
+}
+
+void postgres_connect_overdue(struct postgres_source *source)
+{
+    const char *what =
+        source->state == POSTGRES_CONNECTING
+            ? "{where} cannot be reached: it did not answer in time. Check host and port "
+              "in DATABASE_URL (--database), and firewalls between here and there."
+            : "{where} was reached but does not answer. It is asked again; if this "
+              "stays, look at its load and at pg_stat_activity.";
+    postgres_fail_as(source, what, NULL);
+}
+
+// ---- commands ----
+
+static void ask(struct postgres_source *source, enum postgres_state state, const char *command)
+{
+    source->state = state;
+    postgres_wake(source, ANSWER_MILLISECONDS);
+    if (!PQsendQuery(source->conn, command))
+        postgres_fail_broken(source);
+    else
+        postgres_watch(source, PQflush(source->conn) ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+static const char *field(const PGresult *result, int column)
+{
+    return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
+}
+
+static uint64_t lsn_of(const char *text)
+{
+    uint32_t high = 0, low = 0;
+    if (text)
+        sscanf(text, "%" SCNx32 "/%" SCNx32, &high, &low);
+    return (uint64_t)high << 32 | low;
+}
+
+static bool is_true(const char *text)
+{
+    return text && text[0] == 't';
+}
+
+static void identify(struct postgres_source *source)
+{
+    PQsetnonblocking(source->conn, 1);
+    ask(source, POSTGRES_IDENTIFYING, "IDENTIFY_SYSTEM");
+}
+
+// ---- who the server is ----
+
+static void refuse_cluster(struct postgres_source *source, const char *system)
+{
+    char said[128];
+    snprintf(said, sizeof said, "%.40s, not %.40s", system, source->system);
+    postgres_fail_as(
+        source,
+        "{where} is another PostgreSQL cluster than the one this router has been reading "
+        "(system identifier {said}). Correct DATABASE_URL; if the change is meant, "
+        "restart rowcast, and clients are told to fetch their state anew.",
+        said);
+}
+
+static void refuse_timeline(struct postgres_source *source)
+{
+    char said[64];
+    snprintf(said, sizeof said, "%" PRIu32 ", before it was %" PRIu32, source->timeline,
+             source->identity.timeline);
+    postgres_fail_as(
+        source,
+        "{where} has been promoted or restored: its timeline is {said}. Restart rowcast to "
+        "read on; clients are then told what they cannot resume.",
+        said);
+}
+
+// Once seen it stays so: new transactions would soon take the positions of those already read.
+static void refuse_past(struct postgres_source *source)
+{
+    char said[64];
+    snprintf(said, sizeof said, "%X/%X", (unsigned)(source->safe >> 32), (unsigned)source->safe);
+    source->set_back = true;
+    postgres_fail_as(
+        source,
+        "{where} has been set back, as by restoring a backup: its log ended before "
+        "{said}, up to where all was already read. Restart rowcast to read on; clients "
+        "are then told to fetch their state anew.",
+        said);
+}
+
+static void remember_cluster(struct postgres_source *source, const char *system,
+                             const char *database)
+{
+    const char *const parts[] = {system, database, source->publication};
+    free(source->system);
+    source->system = memory_text(system);
+    source->identity.epoch = source_epoch(parts, 3);
+    source->identity.timeline = source->timeline;
+}
+
+// What was remembered of the first stream must hold for the next ones: positions of another cluster
+// mean other transactions, and it would believe our acknowledgements.
+static void on_identified(struct postgres_source *source, const PGresult *result)
+{
+    const char *system = field(result, 0);
+    const char *database = field(result, 3);
+    source->timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+    source->server_end = lsn_of(field(result, 2));
+    bool first = source->safe == 0;
+    if (first)
+        remember_cluster(source, system, database ? database : "");
+    if (strcmp(system, source->system) != 0)
+        refuse_cluster(source, system);
+    else
+        postgres_check(source);
+}
+
+// ---- what is needed ----
+
+enum check_column {
+    CHECK_WAL_LEVEL,
+    CHECK_RECOVERY,
+    CHECK_PUBLICATION,
+    CHECK_SLOT_TYPE,
+    CHECK_PLUGIN,
+    CHECK_DATABASE,
+    CHECK_CURRENT_DATABASE,
+    CHECK_WAL_STATUS,
+    CHECK_CONFIRMED,
+    CHECK_PID,
+    CHECK_APPLICATION,
+    CHECK_ADDRESS,
+};
+
+void postgres_check(struct postgres_source *source)
+{
+    char *publication =
+        PQescapeLiteral(source->conn, source->publication, strlen(source->publication));
+    if (!publication) {
+        postgres_fail_broken(source);
+        return;
+    }
+    char *command = memory_format(
+        "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(), "
+        "EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = %s), s.slot_type, s.plugin, "
+        "s.database, pg_catalog.current_database(), s.wal_status, s.confirmed_flush_lsn, "
+        "s.active_pid, "
+        "a.application_name, pg_catalog.host(a.client_addr) FROM (SELECT) AS one "
+        "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s' "
+        "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid",
+        publication, source->slot);
+    PQfreemem(publication);
+    ask(source, POSTGRES_CHECKING, command);
+    free(command);
+}
+
+// Another process reads the slot: this connection stays, so that there is one when the slot is free.
+static void stand_by(struct postgres_source *source, const struct fault *fault)
+{
+    if (!source->retry) {
+        postgres_fail(source, fault);
+        return;
+    }
+    source->state = POSTGRES_WAITING;
+    source->failures = 0;
+    postgres_wake(source, LOOK_AGAIN_MILLISECONDS);
+    postgres_watch(source, UV_READABLE);
+    postgres_report(source, fault);
+}
+
+static void stand_by_for(struct postgres_source *source, const PGresult *result)
+{
+    const char *application = field(result, CHECK_APPLICATION);
+    const char *address = field(result, CHECK_ADDRESS);
+    char said[256];
+    snprintf(said, sizeof said, "the process %s%s%.64s%s%.64s%s", field(result, CHECK_PID),
+             application || address ? " (" : "", application ? application : "",
+             application && address ? " on " : "", address ? address : "",
+             application || address ? ")" : "");
+    struct fault fault;
+    struct postgres_place place = postgres_place_of(source);
+    postgres_fault(&fault, &place, POSTGRES_SLOT_ACTIVE, said);
+    stand_by(source, &fault);
+}
+
+// The sentence for what is missing, or NULL.
+static const char *find_missing(const PGresult *result, const char **said)
+{
+    const char *type = field(result, CHECK_SLOT_TYPE);
+    const char *database = field(result, CHECK_DATABASE);
+    const char *status = field(result, CHECK_WAL_STATUS);
+    if (is_true(field(result, CHECK_RECOVERY)))
+        return POSTGRES_STANDBY;
+    if (strcmp(*said = field(result, CHECK_WAL_LEVEL), "logical") != 0)
+        return POSTGRES_WAL_LEVEL;
+    if (!is_true(field(result, CHECK_PUBLICATION)))
+        return POSTGRES_NO_PUBLICATION;
+    if (!type)
+        return POSTGRES_NO_SLOT;
+    if (strcmp(type, "logical") != 0)
+        return POSTGRES_SLOT_PHYSICAL;
+    if (strcmp(*said = field(result, CHECK_PLUGIN), "pgoutput") != 0)
+        return POSTGRES_SLOT_PLUGIN;
+    if (strcmp(*said = database, field(result, CHECK_CURRENT_DATABASE)) != 0)
+        return POSTGRES_SLOT_DATABASE;
+    if (status && strcmp(status, "lost") == 0)
+        return POSTGRES_SLOT_LOST;
+    return NULL;
+}
+
+static void start_replication(struct postgres_source *source)
+{
+    char *name = PQescapeIdentifier(source->conn, source->publication, strlen(source->publication));
+    char *quoted = name ? PQescapeLiteral(source->conn, name, strlen(name)) : NULL;
+    char *command = memory_format("START_REPLICATION SLOT \"%s\" LOGICAL %X/%X (proto_version '1', "
+                                  "publication_names %s, messages 'true')",
+                                  source->slot, (unsigned)(source->safe >> 32),
+                                  (unsigned)source->safe, quoted ? quoted : "''");
+    PQfreemem(name);
+    PQfreemem(quoted);
+    ask(source, POSTGRES_STARTING, command);
+    free(command);
+}
+
+static void on_checked(struct postgres_source *source, const PGresult *result)
+{
+    const char *said = NULL;
+    const char *missing = find_missing(result, &said);
+    if (missing) {
+        postgres_fail_as(source, missing, said);
+    } else if (source->timeline != source->identity.timeline) {
+        refuse_timeline(source);
+    } else if (source->set_back || source->server_end < source->safe) {
+        refuse_past(source);
+    } else if (field(result, CHECK_PID)) {
+        stand_by_for(source, result);
+    } else {
+        source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
+        start_replication(source);
+    }
+}
+
+// ---- answers ----
+
+static bool is_slot_taken(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state && strcmp(state, "55006") == 0;
+}
+
+// Taken between the look and the start: by then its holder may have gone, so no name.
+static void on_start_refused(struct postgres_source *source, const PGresult *result)
+{
+    struct fault fault;
+    struct postgres_place place = postgres_place_of(source);
+    postgres_fault_result(&fault, &place, result);
+    if (is_slot_taken(result))
+        stand_by(source, &fault);
+    else
+        postgres_fail(source, &fault);
+}
+
+static void on_answer(struct postgres_source *source, const PGresult *result)
+{
+    bool rows = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    if (source->state == POSTGRES_IDENTIFYING && rows)
+        on_identified(source, result);
+    else if (source->state == POSTGRES_CHECKING && rows)
+        on_checked(source, result);
+    else if (source->state == POSTGRES_STARTING)
+        on_start_refused(source, result);
+    else
+        postgres_fail_result(source, result);
+}
+
+// A command's answer is its first result; it is complete when there is no further one.
+static void take_answer(struct postgres_source *source)
+{
+    while (!PQisBusy(source->conn)) {
+        PGresult *result = PQgetResult(source->conn);
+        if (PQresultStatus(result) == PGRES_COPY_BOTH) {
+            PQclear(result);
+            postgres_stream_begin(source);
+            return;
+        }
+        if (!result) {
+            PGresult *first = source->result;
+            source->result = NULL;
+            on_answer(source, first);
+            PQclear(first);
+            return;
+        }
+        if (source->result)
+            PQclear(result);
+        else
+            source->result = result;
+    }
+}
+
+void postgres_connect_proceed(struct postgres_source *source)
+{
+    if (source->state == POSTGRES_CONNECTING) {
+        postgres_unwatch(source);
+        PostgresPollingStatusType status = PQconnectPoll(source->conn);
+        if (status == PGRES_POLLING_OK)
+            identify(source);
+        else
+            wait_for_connection(source, status);
+        return;
+    }
+    if (!PQconsumeInput(source->conn)) {
+        postgres_fail_broken(source);
+        return;
+    }
+    postgres_watch(source, PQflush(source->conn) > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+    if (source->state != POSTGRES_WAITING)
+        take_answer(source);
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The parts of a stream from PostgreSQL. postgres_source.c holds life and failure, postgres_connect.c
+// the way to the stream, postgres_stream.c the stream. Private to this room.
+#ifndef ROWCAST_SOURCE_POSTGRES_SOURCE_H
+#define ROWCAST_SOURCE_POSTGRES_SOURCE_H
+
+#include <libpq-fe.h>
+#include <uv.h>
+
+#include "postgres_conninfo.h"
+#include "postgres_fault.h"
+#include "postgres_resolve.h"
+#include "rowcast/pgoutput.h"
+#include "rowcast/postgres.h"
+
+// What is being waited for. In every state the one timer has one meaning.
+enum postgres_state {
+    POSTGRES_RESTING,     // timer: until the next attempt
+    POSTGRES_RESOLVING,   // addresses; no timer
+    POSTGRES_CONNECTING,  // timer: the deadline, as in the next three
+    POSTGRES_IDENTIFYING, // the answer to IDENTIFY_SYSTEM
+    POSTGRES_CHECKING,    // what the server and the slot look like
+    POSTGRES_STARTING,    // the answer to START_REPLICATION
+    POSTGRES_WAITING,     // another process reads the slot; timer: until the next look
+    POSTGRES_STREAMING,   // timer: each second's status
+    POSTGRES_ENDED,       // for good
+};
+
+struct postgres_source {
+    uv_loop_t *loop;
+    struct source_callbacks callbacks;
+    void *user;
+    char *database, *slot, *publication;
+    bool retry;
+
+    enum postgres_state state;
+    struct conninfo info;     // as the user gave it; empty before the first attempt
+    struct conninfo resolved; // of this attempt
+    struct postgres_resolve resolve;
+    PGconn *conn;
+    PGresult *result; // the first one of the command under way
+    uv_poll_t *poll;  // of the socket `fd`; NULL while there is none
+    int fd, events;
+    uv_timer_t timer;
+    uv_idle_t drain; // while libpq holds messages that were not looked at
+    int handles;     // not yet closed
+    bool paused, closing;
+
+    struct fault reported; // by `lost`; empty while the stream runs
+    int failures;          // in a row, for the backoff
+    uint64_t started;      // when the stream began, as uv_now
+
+    char *system; // identifier of the cluster; NULL before the first stream
+    struct source_identity identity;
+    bool set_back;       // the server once knew less than was already read
+    uint32_t timeline;   // what this connection's server says
+    uint64_t server_end; // how far its log goes
+    uint64_t confirmed;  // up to where the slot was acknowledged by anyone
+
+    struct pgoutput *decoder;
+    uint64_t safe;     // everything before it was delivered: acknowledged, and where to go on
+    uint64_t cut_lsn;  // a transaction of which parts were delivered, 0: none
+    uint32_t cut_next; // the first of its changes that was not
+    uint64_t heard;    // the last message's uv_now
+    uint64_t silence;  // milliseconds without a message after which the server counts as dead
+};
+
+// ---- postgres_source.c ----
+
+struct postgres_place postgres_place_of(const struct postgres_source *source);
+
+// Ends the connection and tries anew after a while; `lost`, if the sentence is a new one. May end in
+// the source being closed by a callback: the caller returns at once.
+void postgres_fail(struct postgres_source *source, const struct fault *fault);
+// Like postgres_fault and postgres_fail at once.
+void postgres_fail_as(struct postgres_source *source, const char *sentence, const char *said);
+void postgres_fail_broken(struct postgres_source *source);
+void postgres_fail_result(struct postgres_source *source, const PGresult *result);
+// The sentence without ending anything: standing by.
+void postgres_report(struct postgres_source *source, const struct fault *fault);
+// It makes no sense to try again.
+void postgres_end(struct postgres_source *source, const struct fault *fault);
+
+void postgres_wake(struct postgres_source *source, uint64_t milliseconds); // sets the timer
+void postgres_drain(struct postgres_source *source,
+                    bool more);                               // look at libpq's messages next turn
+void postgres_free_when_idle(struct postgres_source *source); // closing, and nothing is under way
+
+// Waits for the connection's socket, which may be another one than before; 0: for nothing.
+void postgres_watch(struct postgres_source *source, int events);
+void postgres_unwatch(struct postgres_source *source); // before libpq may close the socket
+
+// ---- postgres_connect.c ----
+
+void postgres_connect(struct postgres_source *source);
+void postgres_connect_proceed(struct postgres_source *source); // the socket is ready
+void postgres_check(struct postgres_source *source);           // looks at server and slot
+void postgres_connect_overdue(struct postgres_source *source); // the timer
+
+// ---- postgres_stream.c ----
+
+void postgres_stream_begin(struct postgres_source *source);
+void postgres_stream_proceed(struct postgres_source *source, bool readable);
+void postgres_stream_tick(struct postgres_source *source);
+void postgres_stream_farewell(struct postgres_source *source); // a last status
+void postgres_stream_brake(struct postgres_source *source);    // `paused` changed
+
+// pgoutput_deliver: `user` is the source.
+void postgres_stream_deliver(void *user, struct transaction *transaction);
+
+#endif

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+// rowcast db status: what is there, what is missing, and the command for it.
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "postgres_plan.h"
+
+struct report {
+    FILE *out;
+    const struct postgres_session *session;
+    const struct postgres_facts *facts;
+    struct buffer missing; // lines
+};
+
+static void line(const struct report *report, const char *label, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void line(const struct report *report, const char *label, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(report->out, "%-12s ", label);
+    vfprintf(report->out, format, arguments);
+    fputc('\n', report->out);
+    va_end(arguments);
+}
+
+// Something is missing; `remedy` is the command that mends it.
+static void miss(struct report *report, const char *remedy, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void miss(struct report *report, const char *remedy, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    buffer_append_format(&report->missing, "  %s\n      %s\n", text, remedy);
+}
+
+static const char *size_text(int64_t bytes, char text[32])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double number = (double)bytes;
+    int unit = 0;
+    for (; number >= 1024 && unit < 4; unit++)
+        number /= 1024;
+    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", number, units[unit]);
+    return text;
+}
+
+// ---- server and publication ----
+
+static void report_server(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    PGconn *conn = report->session->conn;
+    line(report, "server", "PostgreSQL %s on %s port %s%s", facts->version, PQhost(conn),
+         PQport(conn), facts->standby ? " (a standby)" : "");
+    line(report, "database", "%s, as user %s%s", facts->database, PQuser(conn),
+         facts->may_replicate ? "" : " (without REPLICATION)");
+    line(report, "wal_level", "%s", facts->wal_level);
+    if (facts->standby)
+        miss(report, "name the primary in DATABASE_URL", "the server is a standby");
+    if (strcmp(facts->wal_level, "logical") != 0)
+        miss(report, "ALTER SYSTEM SET wal_level = 'logical';  then restart the server",
+             "row changes are not logged: wal_level is %s", facts->wal_level);
+    if (!facts->may_replicate)
+        miss(report, "ALTER ROLE ... REPLICATION;  as a superuser",
+             "the user %s may not read the change stream", PQuser(conn));
+}
+
+static void report_publication(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    const char *name = report->session->place.publication;
+    if (!facts->publication) {
+        line(report, "publication", "%s: missing", name);
+        miss(report, "rowcast db setup", "the publication %s", name);
+        return;
+    }
+    line(report, "publication", "%s, of %s%s%s", name, facts->publication_owner,
+         facts->all_tables ? ", all tables" : "",
+         facts->sends_updates ? "" : ", without updates and deletes");
+    if (postgres_lacks_root(facts))
+        miss(report, "rowcast db setup", "rows of partitions come under the partitions' names");
+}
+
+// ---- slot ----
+
+static void report_slot_state(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    const char *name = report->session->place.slot;
+    if (facts->pid)
+        line(report, "slot", "%s, read by PID %s%s%s%s%s", name, facts->pid,
+             facts->application ? ", " : "", facts->application ? facts->application : "",
+             facts->address ? " on " : "", facts->address ? facts->address : "");
+    else
+        line(report, "slot", "%s, not being read", name);
+    if (strcmp(facts->slot_type, "logical") != 0)
+        miss(report, "choose another name with --slot, then rowcast db setup",
+             "the slot %s is a physical one", name);
+    else if (strcmp(facts->plugin, "pgoutput") != 0)
+        miss(report, "choose another name with --slot, then rowcast db setup",
+             "the slot %s is another program's: its plugin is %s", name, facts->plugin);
+    else if (strcmp(facts->slot_database, facts->database) != 0)
+        miss(report, "choose another name with --slot, then rowcast db setup",
+             "the slot %s belongs to the database %s", name, facts->slot_database);
+}
+
+static void report_retained(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    char size[32], left[32];
+    if (facts->wal_status && strcmp(facts->wal_status, "lost") == 0) {
+        line(report, "retained", "lost");
+        miss(report, "rowcast db drop; rowcast db setup",
+             "the slot fell further behind than max_slot_wal_keep_size (%s)", facts->slot_limit);
+        return;
+    }
+    bool bounded = facts->safe_bytes >= 0;
+    line(report, "retained", "%s of WAL (%s; %s%s)", size_text(facts->retained, size),
+         facts->wal_status ? facts->wal_status : "unknown",
+         bounded ? "lost after further " : "max_slot_wal_keep_size is off: it can fill the disk",
+         bounded ? size_text(facts->safe_bytes, left) : "");
+    if (facts->wal_status && strcmp(facts->wal_status, "unreserved") == 0)
+        miss(report, "start the router, or drop a slot that is not needed: rowcast db drop",
+             "the slot is lost at the next checkpoint");
+}
+
+static void report_slot(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    char size[32];
+    if (!facts->slot) {
+        line(report, "slot", "%s: missing", report->session->place.slot);
+        miss(report, "rowcast db setup", "the slot %s", report->session->place.slot);
+        return;
+    }
+    report_slot_state(report);
+    if (facts->confirmed && facts->lag >= 0)
+        line(report, "lag", "%s (confirmed %s, server %s)", size_text(facts->lag, size),
+             facts->confirmed, facts->server_lsn);
+    report_retained(report);
+}
+
+// ---- tables ----
+
+static void report_table(struct report *report, const struct postgres_table_facts *table, int width)
+{
+    const char *schema = table->asked->schema;
+    const char *name = table->asked->table;
+    int pad = width - (int)strlen(schema) - (int)strlen(name);
+    fprintf(report->out, "  %s.%s%*s ", schema, name, pad, "");
+    if (!table->exists) {
+        fprintf(report->out, "does not exist\n");
+        miss(report, "create it, or rename its script", "the table %s.%s%s%s%s", schema, name,
+             table->suggestion ? " (did you mean " : "", table->suggestion ? table->suggestion : "",
+             table->suggestion ? "?)" : "");
+        return;
+    }
+    fprintf(report->out, "%-13s identity: %s\n", table->published ? "published" : "not published",
+            table->identity);
+    if (table->unfit)
+        miss(report, "route the table behind it", "%s.%s %s", schema, name, table->unfit);
+    else if (!table->published)
+        miss(report, "rowcast db setup", "%s.%s in the publication", schema, name);
+    if (!table->unfit && postgres_lacks_identity(report->facts, table))
+        miss(report, "give it a primary key, or: rowcast db setup --identity-full",
+             "a replica identity of %s.%s: its UPDATE and DELETE fail while it is published",
+             schema, name);
+}
+
+static void report_tables(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    int width = 0;
+    for (size_t i = 0; i < facts->table_count; i++) {
+        const struct postgres_table *table = facts->tables[i].asked;
+        int size = (int)(strlen(table->schema) + strlen(table->table));
+        width = size > width ? size : width;
+    }
+    fprintf(report->out, "tables%s\n", facts->table_count ? "" : "       none: no table scripts");
+    for (size_t i = 0; i < facts->table_count; i++)
+        report_table(report, &facts->tables[i], width);
+}
+
+static bool is_routed(const struct report *report, const char *schema, const char *table)
+{
+    for (size_t i = 0; i < report->facts->table_count; i++) {
+        const struct postgres_table *asked = report->facts->tables[i].asked;
+        if (strcmp(asked->schema, schema) == 0 && strcmp(asked->table, table) == 0)
+            return true;
+    }
+    return false;
+}
+
+// Other tables in the publication cost decoding and reach no script.
+static int report_others(struct report *report, struct postgres_session *session,
+                         struct fault *fault)
+{
+    const char *const values[] = {session->place.publication};
+    PGresult *result = postgres_session_query(
+        session,
+        "SELECT schemaname, tablename FROM pg_catalog.pg_publication_tables WHERE pubname = $1 "
+        "ORDER BY 1, 2",
+        values, 1, fault);
+    if (!result)
+        return -1;
+    for (int i = 0; i < PQntuples(result); i++) {
+        const char *schema = postgres_field(result, i, 0);
+        const char *table = postgres_field(result, i, 1);
+        if (!is_routed(report, schema, table))
+            fprintf(report->out, "  %s.%s is published, but no script routes it\n", schema, table);
+    }
+    PQclear(result);
+    return 0;
+}
+
+// ---- all ----
+
+static int write_report(struct report *report, struct postgres_session *session,
+                        struct fault *fault)
+{
+    report_server(report);
+    report_publication(report);
+    report_slot(report);
+    report_tables(report);
+    if (report_others(report, session, fault) < 0)
+        return -1;
+    if (report->missing.size == 0) {
+        fprintf(report->out, "\nall is in place\n");
+        return 0;
+    }
+    fprintf(report->out, "\nmissing\n%.*s", (int)report->missing.size, report->missing.bytes);
+    return 1;
+}
+
+int postgres_status(const struct postgres_config *config, const struct postgres_table *tables,
+                    size_t table_count, FILE *out, struct fault *fault)
+{
+    struct postgres_session session;
+    struct postgres_facts facts;
+    if (postgres_session_open(&session, config, fault) < 0)
+        return -1;
+    int result = postgres_inspect(&session, tables, table_count, &facts, fault);
+    if (result == 0) {
+        struct report report = {out, &session, &facts, {0}};
+        buffer_init(&report.missing, POSTGRES_STATEMENT_MAX);
+        result = write_report(&report, &session, fault);
+        buffer_release(&report.missing);
+        postgres_facts_release(&facts);
+    }
+    postgres_session_close(&session);
+    return result;
+}

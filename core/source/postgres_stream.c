@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: MIT
+// The stream itself: messages in, transactions up, positions back.
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "postgres_source.h"
+#include "rowcast/clock.h"
+#include "wire.h"
+
+#define MESSAGES_PER_TURN 512
+#define STATUS_MILLISECONDS 1000
+#define SILENCE_FIRST 5000 // milliseconds; twice as long each time that nothing came of it:
+#define SILENCE_LAST 60000 // a server may be silent while it decodes a very large transaction
+#define EPOCH_2000 946684800000000
+
+// ---- positions back ----
+
+static void put_number(unsigned char *bytes, uint64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(number >> (56 - 8 * i));
+}
+
+// Written, flushed and applied are the same to us. Where nothing is in flight `safe` follows the
+// server's own position, so that WAL of other tables is freed and a fast stop of the server ends.
+static void send_status(struct postgres_source *source, bool ask)
+{
+    unsigned char status[34] = {'r'};
+    put_number(status + 1, source->safe);
+    put_number(status + 9, source->safe);
+    put_number(status + 17, source->safe);
+    put_number(status + 25, (uint64_t)(clock_now() - EPOCH_2000));
+    status[33] = ask;
+    PQputCopyData(source->conn, (const char *)status, sizeof status);
+}
+
+// Writes what can be written and waits for the rest. False: the connection broke, and the source failed.
+static bool flush(struct postgres_source *source)
+{
+    int left = PQflush(source->conn);
+    if (left < 0) {
+        postgres_fail_broken(source);
+        return false;
+    }
+    postgres_watch(source, (source->paused ? 0 : UV_READABLE) | (left ? UV_WRITABLE : 0));
+    return true;
+}
+
+// ---- transactions up ----
+
+// A connection that broke within a transaction too large to hand over whole: the same changes come
+// again behind the next start, and what was delivered is left out.
+static void leave_out_delivered(struct postgres_source *source, struct transaction *transaction)
+{
+    uint32_t count = 0;
+    if (transaction->lsn != source->cut_lsn)
+        return;
+    while (count < transaction->change_count &&
+           transaction->changes[count].index < source->cut_next)
+        count++;
+    transaction->change_count -= count;
+    memmove(transaction->changes, transaction->changes + count,
+            transaction->change_count * sizeof *transaction->changes);
+}
+
+static void note_cut(struct postgres_source *source, const struct transaction *transaction)
+{
+    source->cut_lsn = transaction->last ? 0 : transaction->lsn;
+    if (transaction->change_count > 0)
+        source->cut_next = transaction->changes[transaction->change_count - 1].index + 1;
+}
+
+static void note_delivered(struct postgres_source *source, uint64_t end_lsn)
+{
+    source->safe = end_lsn;
+    source->failures = 0;
+    source->silence = SILENCE_FIRST;
+}
+
+void postgres_stream_deliver(void *user, struct transaction *transaction)
+{
+    struct postgres_source *source = user;
+    if (source->closing || transaction->lsn < source->safe) {
+        transaction_free(transaction);
+        return;
+    }
+    leave_out_delivered(source, transaction);
+    if (!transaction->last && transaction->change_count == 0) {
+        transaction_free(transaction);
+        return;
+    }
+    uint64_t end_lsn = transaction->last ? transaction->end_lsn : 0;
+    note_cut(source, transaction);
+    source->callbacks.transaction(source->user, transaction);
+    if (end_lsn)
+        note_delivered(source, end_lsn);
+}
+
+// ---- messages in ----
+
+static bool is_streaming(const struct postgres_source *source)
+{
+    return source->state == POSTGRES_STREAMING;
+}
+
+static void on_data(struct postgres_source *source, struct wire *wire)
+{
+    wire_u64(wire); // where the record begins: not in order
+    uint64_t end = wire_u64(wire);
+    wire_u64(wire); // the server's clock
+    struct fault fault;
+    if (end > source->server_end)
+        source->server_end = end;
+    if (pgoutput_feed(source->decoder, wire->at, wire_left(wire), &fault) < 0)
+        postgres_fail(source, &fault);
+}
+
+static void on_keepalive(struct postgres_source *source, struct wire *wire)
+{
+    uint64_t end = wire_u64(wire);
+    wire_u64(wire); // the server's clock
+    bool asked = wire_u8(wire);
+    if (wire->wrong)
+        return;
+    if (end > source->server_end)
+        source->server_end = end;
+    if (!pgoutput_in_transaction(source->decoder) && end > source->safe)
+        source->safe = end;
+    if (asked)
+        send_status(source, false);
+}
+
+static void on_message(struct postgres_source *source, const char *bytes, size_t size)
+{
+    struct wire wire = wire_of(bytes, size);
+    source->heard = uv_now(source->loop);
+    switch (wire_u8(&wire)) {
+    case 'w':
+        on_data(source, &wire);
+        break;
+    case 'k':
+        on_keepalive(source, &wire);
+        break;
+    }
+}
+
+// The stream is over: the server says why, or just goes.
+static void on_end(struct postgres_source *source)
+{
+    PGresult *result = PQgetResult(source->conn);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        postgres_fail_result(source, result);
+    else if (result)
+        postgres_fail_as(source, "{where} is being stopped. It is asked again until it is back.",
+                         NULL);
+    else
+        postgres_fail_broken(source);
+    PQclear(result);
+}
+
+// True if libpq may hold more messages.
+static bool take_messages(struct postgres_source *source)
+{
+    for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+        if (source->paused)
+            return false;
+        char *bytes;
+        int size = PQgetCopyData(source->conn, &bytes, 1);
+        if (size == 0)
+            return false;
+        if (size < 0) {
+            on_end(source);
+            return false;
+        }
+        on_message(source, bytes, (size_t)size);
+        PQfreemem(bytes);
+        if (!is_streaming(source))
+            return false;
+    }
+    return true;
+}
+
+// Under TLS one call may leave a part of a record decrypted but unread, and the socket does not tell:
+// a record is 16 KiB at most and each call reads 8 KiB at least.
+static bool read_socket(struct postgres_source *source)
+{
+    bool open = true;
+    for (int calls = PQsslInUse(source->conn) ? 3 : 1; calls > 0 && open; calls--)
+        open = PQconsumeInput(source->conn);
+    return open;
+}
+
+void postgres_stream_proceed(struct postgres_source *source, bool readable)
+{
+    if (readable && !source->paused) {
+        // What had arrived before the connection broke still counts.
+        bool broken = !read_socket(source);
+        bool more = take_messages(source);
+        if (!is_streaming(source))
+            return;
+        if (broken && !more) {
+            postgres_fail_broken(source);
+            return;
+        }
+        postgres_drain(source, more);
+    }
+    flush(source);
+}
+
+// ---- time ----
+
+static uint64_t silent_for(const struct postgres_source *source)
+{
+    return source->paused ? 0 : uv_now(source->loop) - source->heard;
+}
+
+static void give_up(struct postgres_source *source)
+{
+    char said[32];
+    snprintf(said, sizeof said, "%" PRIu64 " seconds", source->silence / 1000);
+    if (source->silence < SILENCE_LAST)
+        source->silence *= 2;
+    postgres_fail_as(
+        source,
+        "{where} has been silent for {said}, though it was asked each second: the "
+        "connection is made anew. If this stays, look at the network and at the server's "
+        "load.",
+        said);
+}
+
+// Each status asks for an answer, so that a dead server is noticed. When this process itself was
+// busy, the answers wait in the socket: they are read before the verdict.
+void postgres_stream_tick(struct postgres_source *source)
+{
+    if (silent_for(source) > source->silence)
+        postgres_stream_proceed(source, true);
+    if (!is_streaming(source))
+        return;
+    if (silent_for(source) > source->silence) {
+        give_up(source);
+        return;
+    }
+    send_status(source, !source->paused);
+    if (flush(source))
+        postgres_wake(source, STATUS_MILLISECONDS);
+}
+
+// ---- life ----
+
+void postgres_stream_begin(struct postgres_source *source)
+{
+    source->state = POSTGRES_STREAMING;
+    source->started = source->heard = uv_now(source->loop);
+    if (source->silence == 0)
+        source->silence = SILENCE_FIRST;
+    if (source->confirmed > source->safe)
+        source->safe = source->confirmed;
+    source->identity.lsn = source->safe;
+    source->reported.text[0] = '\0';
+    pgoutput_reset(source->decoder);
+    postgres_wake(source, STATUS_MILLISECONDS);
+    postgres_drain(source, !source->paused); // messages may have come with the answer
+    if (!flush(source))
+        return;
+    source->callbacks.started(source->user, &source->identity);
+}
+
+void postgres_stream_brake(struct postgres_source *source)
+{
+    source->heard = uv_now(source->loop);
+    postgres_drain(source, !source->paused); // libpq may hold what the socket no longer tells
+    postgres_watch(source, source->paused ? 0 : UV_READABLE);
+}
+
+void postgres_stream_farewell(struct postgres_source *source)
+{
+    send_status(source, false);
+    PQflush(source->conn);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// The change stream of a PostgreSQL database through one replication slot (chapters 49 and 55.4).
+#ifndef ROWCAST_POSTGRES_H
+#define ROWCAST_POSTGRES_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <uv.h>
+
+#include "rowcast/source.h"
+
+struct postgres_config {
+    const char *database; // libpq URI or keywords
+    const char *slot;     // lower case, digits, underscore
+    const char *publication;
+    bool retry; // false: the first failure ends the source (`ended` with EXIT_UNAVAILABLE)
+};
+
+struct postgres_source;
+
+// Connects in the background and keeps trying with jittered backoff for as long as it lives. It
+// changes nothing in the database: a missing publication or slot is a `lost` with the command that makes it.
+// On each reconnect names the end of the last transaction it delivered, and drops what is not above it.
+// Acknowledges a transaction's end_lsn after `transaction` returned, never inside one, and never to a
+// server whose system identifier and timeline differ from the ones it started with.
+struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct postgres_config *config,
+                                              const struct source_callbacks *callbacks, void *user);
+void postgres_source_pause(struct postgres_source *source,
+                           bool paused); // stops reading, not answering
+void postgres_source_close(
+    struct postgres_source *source); // asynchronous; NULL is fine; no callback after it
+
+// ---- what `rowcast db` does; these block ----
+
+// A table of the scripts: "public.trades".
+struct postgres_table {
+    const char *schema, *table;
+};
+
+// Makes publication (first) and slot where missing and adds missing tables; idempotent. Tables must
+// exist, with the spelling of the script file (did-you-mean otherwise); one whose updates would fail for want
+// of a replica identity is refused unless `identity_full`, which then sets REPLICA IDENTITY FULL on it.
+// `dry_run` prints the SQL instead of running it. Says on `out` what it did.
+int postgres_setup(const struct postgres_config *config, const struct postgres_table *tables,
+                   size_t table_count, bool identity_full, bool dry_run, FILE *out,
+                   struct fault *fault);
+
+// Prints server, publication, slot, lag, retained WAL, replica identities, and for each thing missing
+// the command that makes it. 0 if all is in place, 1 if something is missing, -1 with a sentence if it cannot tell.
+int postgres_status(const struct postgres_config *config, const struct postgres_table *tables,
+                    size_t table_count, FILE *out, struct fault *fault);
+
+#endif
