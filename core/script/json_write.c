@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: MIT
+// Lua values to JSON text.
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/json.h"
+#include "rowcast/row.h"
+
+#define EXACT_INTEGER 9007199254740992.0 // 2^53
+
+void json_write_number(lua_State *lua, double number, struct buffer *out)
+{
+    if (!isfinite(number))
+        luaL_error(lua, "a number that is %s cannot go into an event", isnan(number) ? "NaN" : "infinite");
+    char text[32];
+    int size = 0;
+    if (number == floor(number) && fabs(number) <= EXACT_INTEGER)
+        size = snprintf(text, sizeof text, "%lld", (long long)number);
+    for (int digits = 15; size == 0 || (digits <= 17 && strtod(text, NULL) != number); digits++)
+        size = snprintf(text, sizeof text, "%.*g", digits, number);
+    buffer_append(out, text, (size_t)size);
+}
+
+void json_mark_array(lua_State *lua)
+{
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm_of(lua)->array_metatable);
+    lua_setmetatable(lua, -2);
+}
+
+static bool is_marked_array(lua_State *lua, int index)
+{
+    if (!lua_getmetatable(lua, index))
+        return false;
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm_of(lua)->array_metatable);
+    bool same = lua_rawequal(lua, -1, -2);
+    lua_pop(lua, 2);
+    return same;
+}
+
+// ---- keys in order ----
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct json_key *a = left, *b = right;
+    if (a->is_number != b->is_number)
+        return a->is_number ? -1 : 1;
+    if (a->is_number)
+        return (a->number > b->number) - (a->number < b->number);
+    size_t size = a->size < b->size ? a->size : b->size;
+    int order = memcmp(a->text, b->text, size);
+    return order ? order : (a->size > b->size) - (a->size < b->size);
+}
+
+static size_t count_keys(lua_State *lua, int index)
+{
+    size_t count = 0;
+    lua_pushnil(lua);
+    while (lua_next(lua, index)) {
+        count++;
+        lua_pop(lua, 1);
+    }
+    return count;
+}
+
+struct json_key *json_keys(lua_State *lua, int index, size_t *count)
+{
+    *count = count_keys(lua, index);
+    vm_charge(lua, *count);
+    struct json_key *keys = lua_newuserdata(lua, (*count + 1) * sizeof *keys); // [keys]
+    size_t i = 0;
+    lua_pushnil(lua);
+    while (lua_next(lua, index)) { // [keys, key, value]
+        struct json_key *key = &keys[i++];
+        key->is_number = lua_type(lua, -2) == LUA_TNUMBER;
+        if (key->is_number)
+            key->number = lua_tonumber(lua, -2);
+        else if (lua_type(lua, -2) == LUA_TSTRING)
+            key->text = lua_tolstring(lua, -2, &key->size);
+        else
+            luaL_error(lua, "a table key that is a %s has no order", luaL_typename(lua, -2));
+        lua_pop(lua, 1);
+    }
+    qsort(keys, *count, sizeof *keys, compare_keys);
+    return keys;
+}
+
+// ---- values ----
+
+static void write_value(lua_State *lua, int index, struct buffer *out, int depth);
+
+// [..., table, keys] with the key's value pushed on top.
+static void push_member(lua_State *lua, int table, const struct json_key *key)
+{
+    if (key->is_number)
+        lua_pushnumber(lua, key->number);
+    else
+        lua_pushlstring(lua, key->text, key->size);
+    lua_rawget(lua, table);
+}
+
+static void write_object(lua_State *lua, int index, struct buffer *out, int depth)
+{
+    size_t count;
+    struct json_key *keys = json_keys(lua, index, &count); // [keys]
+    buffer_append_byte(out, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            buffer_append_byte(out, ',');
+        if (keys[i].is_number) {
+            buffer_append_byte(out, '"');
+            json_write_number(lua, keys[i].number, out);
+            buffer_append_byte(out, '"');
+        } else {
+            buffer_append_json_string(out, keys[i].text, keys[i].size);
+        }
+        buffer_append_byte(out, ':');
+        push_member(lua, index, &keys[i]); // [keys, value]
+        write_value(lua, lua_gettop(lua), out, depth);
+        lua_pop(lua, 1);
+    }
+    buffer_append_byte(out, '}');
+    lua_pop(lua, 1);
+}
+
+static void write_array(lua_State *lua, int index, size_t count, struct buffer *out, int depth)
+{
+    vm_charge(lua, count);
+    buffer_append_byte(out, '[');
+    for (size_t i = 1; i <= count; i++) {
+        if (i > 1)
+            buffer_append_byte(out, ',');
+        lua_rawgeti(lua, index, (int)i); // [value]
+        write_value(lua, lua_gettop(lua), out, depth);
+        lua_pop(lua, 1);
+    }
+    buffer_append_byte(out, ']');
+}
+
+static void write_table(lua_State *lua, int index, struct buffer *out, int depth)
+{
+    if (depth > JSON_MAX_DEPTH)
+        luaL_error(lua, "tables nested deeper than %d cannot go into an event", JSON_MAX_DEPTH);
+    luaL_checkstack(lua, 8, "tables nested too deep");
+    size_t length = lua_objlen(lua, index);
+    if (is_marked_array(lua, index) || (length > 0 && count_keys(lua, index) == length))
+        write_array(lua, index, length, out, depth + 1);
+    else
+        write_object(lua, index, out, depth + 1);
+}
+
+static void write_userdata(lua_State *lua, int index, struct buffer *out)
+{
+    if (!row_is(lua, index))
+        luaL_error(lua, "only tables, rows and plain values can go into an event");
+    row_write_json(lua, index, out);
+}
+
+static void write_value(lua_State *lua, int index, struct buffer *out, int depth)
+{
+    size_t size;
+    const char *text;
+    switch (lua_type(lua, index)) {
+    case LUA_TSTRING:
+        text = lua_tolstring(lua, index, &size);
+        buffer_append_json_string(out, text, size);
+        break;
+    case LUA_TNUMBER:
+        json_write_number(lua, lua_tonumber(lua, index), out);
+        break;
+    case LUA_TBOOLEAN:
+        buffer_append_text(out, lua_toboolean(lua, index) ? "true" : "false");
+        break;
+    case LUA_TTABLE:
+        write_table(lua, index, out, depth);
+        break;
+    case LUA_TUSERDATA:
+        write_userdata(lua, index, out);
+        break;
+    case LUA_TNIL: // the element of an array with holes
+    case LUA_TLIGHTUSERDATA:
+        buffer_append_text(out, "null");
+        break;
+    default:
+        luaL_error(lua, "a %s cannot go into an event", luaL_typename(lua, index));
+    }
+    if (out->overflowed && out->wanted > 4 * out->maximum)
+        luaL_error(lua, "an event grew beyond %d MiB", (int)(out->wanted >> 20));
+}
+
+void json_write(lua_State *lua, int index, struct buffer *out)
+{
+    write_value(lua, index < 0 ? lua_gettop(lua) + index + 1 : index, out, 0);
+}

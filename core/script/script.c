@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: MIT
+// Loads a folder of scripts: every file once, every handler known by name.
+#include "rowcast/script.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "rowcast/json.h"
+#include "rowcast/loader.h"
+#include "rowcast/memory.h"
+#include "rowcast/sandbox.h"
+#include "rowcast/script_client.h"
+#include "rowcast/script_state.h"
+#include "rowcast/suggest.h"
+
+#define CONFIG_MEMORY (4 << 20)
+#define FAILURE_SIZE 2048
+
+struct load {
+    struct script *script;
+    const char *file; // below the folder
+    struct script_table *table;
+};
+
+static int setup_body(lua_State *lua)
+{
+    sandbox_setup(lua);
+    script_client_setup(lua);
+    return 0;
+}
+
+// [.., table] -> [.., table]. Keeps the function of that name, or LUA_NOREF.
+static int take_function(lua_State *lua, const char *file, const char *name)
+{
+    lua_getfield(lua, -1, name);
+    if (lua_isnil(lua, -1)) {
+        lua_pop(lua, 1);
+        return LUA_NOREF;
+    }
+    if (!lua_isfunction(lua, -1))
+        luaL_error(lua, "%s:1: '%s' is a %s; a function is expected", file, name, luaL_typename(lua, -1));
+    return luaL_ref(lua, LUA_REGISTRYINDEX);
+}
+
+// Every key of the table on top must be one of the names.
+static void check_names(lua_State *lua, const char *file, const char *const *names, size_t count)
+{
+    size_t key_count;
+    struct json_key *keys = json_keys(lua, lua_gettop(lua), &key_count);
+    for (size_t i = 0; i < key_count; i++) {
+        const char *key = keys[i].is_number ? NULL : keys[i].text;
+        bool known = false;
+        for (size_t j = 0; key && j < count; j++)
+            known |= strcmp(names[j], key) == 0;
+        if (known)
+            continue;
+        const char *near = key ? suggest(key, names, count) : NULL;
+        luaL_error(lua, "%s:1: nothing is called '%s' here%s%s%s", file, key ? key : "[number]",
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    }
+    lua_pop(lua, 1);
+}
+
+static void expect_table(lua_State *lua, const char *file)
+{
+    if (!lua_istable(lua, -1))
+        luaL_error(lua, "%s:1: it returns a %s; a table of functions is expected", file,
+                   luaL_typename(lua, -1));
+}
+
+static int load_table_body(lua_State *lua)
+{
+    static const char *const names[] = {"insert", "update", "delete", "truncate", "snapshot"};
+    struct load *load = lua_touserdata(lua, 1);
+    struct script_table *table = load->table;
+    if (!loader_load(lua, load->file))
+        return luaL_error(lua, "%s:1: the file has gone", table->file);
+    expect_table(lua, table->file);
+    check_names(lua, table->file, names, sizeof names / sizeof *names);
+    for (int op = CHANGE_INSERT; op <= CHANGE_TRUNCATE; op++)
+        table->handlers[op] = take_function(lua, table->file, change_op_name(op));
+    return 0;
+}
+
+static int load_messages_body(lua_State *lua)
+{
+    struct load *load = lua_touserdata(lua, 1);
+    struct script_table *messages = load->table;
+    if (!loader_load(lua, load->file))
+        return 0;
+    if (!lua_isfunction(lua, -1))
+        return luaL_error(lua, "%s:1: it returns a %s; a function is expected", messages->file,
+                          luaL_typename(lua, -1));
+    messages->handlers[CHANGE_MESSAGE] = luaL_ref(lua, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+static int load_client_body(lua_State *lua)
+{
+    static const char *const names[HOOK_COUNT] = {"connect", "message", "subscribed", "unsubscribed",
+                                                  "pong",    "error",   "disconnect"};
+    struct load *load = lua_touserdata(lua, 1);
+    struct script *script = load->script;
+    if (!loader_load(lua, load->file))
+        return 0;
+    expect_table(lua, script->client_file);
+    check_names(lua, script->client_file, names, HOOK_COUNT);
+    for (int hook = 0; hook < HOOK_COUNT; hook++)
+        script->hooks[hook] = take_function(lua, script->client_file, names[hook]);
+    return 0;
+}
+
+static int run(struct script *script, lua_CFunction body, struct load *load, struct fault *fault)
+{
+    char failure[FAILURE_SIZE];
+    if (vm_run(script->vm, body, load, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0)
+        return 0;
+    failure[strcspn(failure, "\n")] = '\0';
+    return fault_set(fault, EXIT_CONFIGURATION, "%s", failure);
+}
+
+// ---- the folder ----
+
+static void clear_handlers(struct script_table *table)
+{
+    for (int op = 0; op <= CHANGE_MESSAGE; op++)
+        table->handlers[op] = LUA_NOREF;
+}
+
+static int is_lua_file(const struct dirent *entry)
+{
+    size_t size = strlen(entry->d_name);
+    return size > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + size - 4, ".lua") == 0;
+}
+
+// "trades.lua" is public.trades, "depot.bays.lua" is depot.bays.
+static void name_table(struct script_table *table, const char *folder, const char *file)
+{
+    char *name = memory_copy(file, strlen(file) - 4);
+    char *dot = strchr(name, '.');
+    table->schema = dot ? memory_copy(name, (size_t)(dot - name)) : memory_text("public");
+    table->table = memory_text(dot ? dot + 1 : name);
+    table->file = memory_format("%s/tables/%s", folder, file);
+    clear_handlers(table);
+    free(name);
+}
+
+static int add_table(struct script *script, const char *file, struct fault *fault)
+{
+    struct script_table *table = &script->tables[script->table_count];
+    name_table(table, script->vm->folder, file);
+    char *name = memory_format("%s.%s", table->schema, table->table);
+    bool twice = map_get(&script->by_name, name, strlen(name));
+    map_put(&script->by_name, name, strlen(name), script->table_count++);
+    free(name);
+    if (twice)
+        return fault_set(fault, EXIT_CONFIGURATION, "%s:1: another file is the script of %s.%s already",
+                         table->file, table->schema, table->table);
+    char *relative = memory_format("tables/%s", file);
+    struct load load = {script, relative, table};
+    int result = run(script, load_table_body, &load, fault);
+    free(relative);
+    return result;
+}
+
+static int load_tables(struct script *script, struct fault *fault)
+{
+    char *path = memory_format("%s/tables", script->vm->folder);
+    struct dirent **files = NULL;
+    int count = scandir(path, &files, is_lua_file, alphasort), result = 0;
+    if (count < 0 && errno != ENOENT)
+        result = fault_set(fault, EXIT_CONFIGURATION, "%s: cannot be read: %s", path, strerror(errno));
+    script->tables = memory_new(((size_t)(count > 0 ? count : 0) + 1) * sizeof *script->tables);
+    for (int i = 0; i < count; i++) {
+        if (result == 0)
+            result = add_table(script, files[i]->d_name, fault);
+        free(files[i]);
+    }
+    free(files);
+    free(path);
+    return result;
+}
+
+static int check_folder(const char *folder, struct fault *fault)
+{
+    struct stat status;
+    if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
+        return 0;
+    return fault_set(fault, EXIT_CONFIGURATION,
+                     "The script folder '%s' cannot be read: %s; --scripts DIR (or ROWCAST_SCRIPTS) names it.",
+                     folder, errno == ENOENT ? "it does not exist" : "it is not a folder");
+}
+
+static struct script *script_new(const char *folder, const struct script_limits *limits)
+{
+    struct script *script = memory_new(sizeof *script);
+    script->vm = vm_new(folder, limits->memory);
+    script->limits = *limits;
+    map_init(&script->by_name);
+    buffer_init(&script->encoded, 4 * limits->max_event);
+    buffer_init(&script->names, 64 << 20);
+    clear_handlers(&script->messages);
+    script->messages.file = memory_format("%s/messages.lua", folder);
+    script->client_file = memory_format("%s/client.lua", folder);
+    for (int hook = 0; hook < HOOK_COUNT; hook++)
+        script->hooks[hook] = LUA_NOREF;
+    return script;
+}
+
+int script_load(struct script **result, const char *folder, const struct script_limits *limits,
+                struct fault *fault)
+{
+    if (check_folder(folder, fault) != 0)
+        return -1;
+    struct script *script = script_new(folder, limits);
+    struct load messages = {script, "messages.lua", &script->messages};
+    struct load client = {script, "client.lua", NULL};
+    if (!script->vm)
+        fault_set(fault, EXIT_INTERNAL, "LuaJIT could not be started: no memory.");
+    else if (run(script, setup_body, NULL, fault) == 0 && load_tables(script, fault) == 0 &&
+             run(script, load_messages_body, &messages, fault) == 0 &&
+             run(script, load_client_body, &client, fault) == 0) {
+        *result = script;
+        return 0;
+    }
+    script_free(script);
+    return -1;
+}
+
+static void release_table(struct script_table *table)
+{
+    free(table->schema);
+    free(table->table);
+    free(table->file);
+}
+
+void script_free(struct script *script)
+{
+    if (!script)
+        return;
+    vm_free(script->vm);
+    for (size_t i = 0; i < script->table_count; i++)
+        release_table(&script->tables[i]);
+    release_table(&script->messages);
+    free(script->tables);
+    free(script->client_file);
+    free(script->events);
+    map_release(&script->by_name);
+    buffer_release(&script->encoded);
+    buffer_release(&script->names);
+    free(script);
+}
+
+size_t script_table_count(const struct script *script)
+{
+    return script->table_count;
+}
+
+const char *script_table_schema(const struct script *script, size_t index)
+{
+    return script->tables[index].schema;
+}
+
+const char *script_table_name(const struct script *script, size_t index)
+{
+    return script->tables[index].table;
+}
+
+size_t script_memory(const struct script *script)
+{
+    return script->vm->memory;
+}
+
+// ---- config.lua ----
+
+struct config {
+    void (*each)(void *user, const char *key, const char *value);
+    void *user;
+};
+
+static const char *setting_text(lua_State *lua, const char *key)
+{
+    const char *text = lua_isboolean(lua, -1) ? (lua_toboolean(lua, -1) ? "on" : "off") : lua_tostring(lua, -1);
+    if (!text)
+        luaL_error(lua, "%s/config.lua:1: '%s' is a %s; a string or a number is expected",
+                   vm_of(lua)->folder, key, luaL_typename(lua, -1));
+    return text;
+}
+
+static int config_body(lua_State *lua)
+{
+    struct config *config = lua_touserdata(lua, 1);
+    sandbox_setup(lua);
+    if (!loader_load(lua, "config.lua"))
+        return 0;
+    if (!lua_istable(lua, -1))
+        return luaL_error(lua, "%s/config.lua:1: it returns a %s; a table of settings is expected",
+                          vm_of(lua)->folder, luaL_typename(lua, -1));
+    size_t count;
+    int table = lua_gettop(lua);
+    struct json_key *keys = json_keys(lua, table, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (keys[i].is_number)
+            return luaL_error(lua, "%s/config.lua:1: settings have names", vm_of(lua)->folder);
+        lua_getfield(lua, table, keys[i].text); // [.., value]
+        if (!lua_istable(lua, -1)) {
+            config->each(config->user, keys[i].text, setting_text(lua, keys[i].text));
+            lua_pop(lua, 1);
+            continue;
+        }
+        for (int element = 1; element <= (int)lua_objlen(lua, -1); element++) {
+            lua_rawgeti(lua, -1, element);
+            config->each(config->user, keys[i].text, setting_text(lua, keys[i].text));
+            lua_pop(lua, 1);
+        }
+        lua_pop(lua, 1);
+    }
+    return 0;
+}
+
+int script_config(const char *folder, void (*each)(void *user, const char *key, const char *value),
+                  void *user, struct fault *fault)
+{
+    char failure[FAILURE_SIZE];
+    struct config config = {each, user};
+    struct vm *vm = vm_new(folder, CONFIG_MEMORY);
+    int result = vm ? vm_run(vm, config_body, &config, SCRIPT_ROW_STEPS, failure, sizeof failure) : 0;
+    vm_free(vm);
+    if (result == 0)
+        return 0;
+    failure[strcspn(failure, "\n")] = '\0';
+    return fault_set(fault, EXIT_CONFIGURATION, "%s", failure);
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+// A LuaJIT state that cannot run away.
+#include "rowcast/vm.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/memory.h"
+
+#define HOOK_INTERVAL 10000 // instructions between two looks at the budget
+
+// Room for the little that the host does in the VM while no script runs.
+#define HEADROOM (256 * 1024)
+
+struct vm *vm_of(lua_State *lua)
+{
+    void *vm;
+    lua_getallocf(lua, &vm);
+    return vm;
+}
+
+static void *counted_allocate(void *user, void *memory, size_t old_size, size_t new_size)
+{
+    struct vm *vm = user;
+    if (new_size > old_size && vm->memory + (new_size - old_size) > vm->memory_limit)
+        return NULL;
+    void *result = vm->allocate(vm->allocate_user, memory, old_size, new_size);
+    if (result || new_size == 0)
+        vm->memory += new_size - old_size;
+    return result;
+}
+
+static int raise_out_of_steps(lua_State *lua)
+{
+    lua_Debug where;
+    if (lua_getstack(lua, 0, &where) && lua_getinfo(lua, "Sl", &where) && where.currentline > 0)
+        return luaL_error(lua, "%s:%d: stopped: it ran for too long", where.short_src,
+                          where.currentline);
+    return luaL_error(lua, "stopped: it ran for too long");
+}
+
+// Once the budget is spent the hook fires at every instruction, so that no pcall of the script can go on.
+static void count_steps(lua_State *lua, lua_Debug *activation)
+{
+    (void)activation;
+    struct vm *vm = vm_of(lua);
+    if (!vm->stopped)
+        vm->steps -= HOOK_INTERVAL;
+    if (vm->steps > 0)
+        return;
+    if (!vm->stopped) {
+        vm->stopped = true;
+        lua_sethook(lua, count_steps, LUA_MASKCOUNT, 1);
+    }
+    raise_out_of_steps(lua);
+}
+
+void vm_charge(lua_State *lua, size_t steps)
+{
+    struct vm *vm = vm_of(lua);
+    vm->steps -= (int64_t)steps;
+    if (vm->steps <= 0)
+        count_steps(lua, NULL);
+}
+
+// [message] -> [message with traceback]. Survives error objects that are not strings, without calling
+// anything of theirs.
+static int add_traceback(lua_State *lua)
+{
+    const char *message = lua_tostring(lua, 1);
+    if (!message)
+        message = lua_pushfstring(lua, "the error raised is a %s value", luaL_typename(lua, 1));
+    luaL_traceback(lua, lua, message, 1);
+    return 1;
+}
+
+// [body, argument] -> []. Looked up, not pushed as a new closure, so that vm_run allocates nothing unprotected.
+static int invoke(lua_State *lua)
+{
+    lua_CFunction body;
+    *(void **)&body = lua_touserdata(lua, 1);
+    lua_remove(lua, 1);
+    return body(lua);
+}
+
+static int setup(lua_State *lua)
+{
+    lua_pushcfunction(lua, add_traceback);
+    vm_of(lua)->traceback = luaL_ref(lua, LUA_REGISTRYINDEX);
+    lua_pushcfunction(lua, invoke);
+    vm_of(lua)->invoke = luaL_ref(lua, LUA_REGISTRYINDEX);
+    return 0;
+}
+
+struct vm *vm_new(const char *folder, size_t memory_limit)
+{
+    struct vm *vm = memory_new(sizeof *vm);
+    vm->lua = luaL_newstate();
+    if (!vm->lua)
+        goto fail;
+    vm->memory = (size_t)lua_gc(vm->lua, LUA_GCCOUNT, 0) * 1024;
+    vm->memory_limit = memory_limit + HEADROOM;
+    vm->folder = memory_text(folder);
+    vm->allocate = lua_getallocf(vm->lua, &vm->allocate_user);
+    lua_setallocf(vm->lua, counted_allocate, vm);
+    luaJIT_setmode(vm->lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
+    lua_gc(vm->lua, LUA_GCSETPAUSE, 120);
+    if (lua_cpcall(vm->lua, setup, NULL) != 0)
+        goto fail;
+    vm->stopped = true; // so that the first run sets the hook
+    return vm;
+
+fail:
+    vm_free(vm);
+    return NULL;
+}
+
+void vm_free(struct vm *vm)
+{
+    if (!vm)
+        return;
+    if (vm->lua) {
+        if (vm->allocate)
+            lua_setallocf(vm->lua, vm->allocate, vm->allocate_user);
+        lua_close(vm->lua);
+    }
+    free((char *)vm->folder);
+    free(vm);
+}
+
+static void describe(struct vm *vm, int status, char *failure, size_t size)
+{
+    const char *message = lua_tostring(vm->lua, -1);
+    if (status == LUA_ERRMEM || !message)
+        snprintf(failure, size, "%s: stopped: it took more than %zu KiB of memory", vm->folder,
+                 (vm->memory_limit) / 1024);
+    else
+        snprintf(failure, size, "%s", message);
+}
+
+int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, char *failure,
+           size_t failure_size)
+{
+    lua_State *lua = vm->lua;
+    int top = lua_gettop(lua);
+    vm->steps = steps;
+    if (vm->stopped) {
+        vm->stopped = false;
+        lua_sethook(lua, count_steps, LUA_MASKCOUNT, HOOK_INTERVAL);
+    }
+    vm->memory_limit -= HEADROOM;
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->traceback); // [traceback]
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->invoke);    // [traceback, invoke]
+    lua_pushlightuserdata(lua, *(void **)&body);        // [traceback, invoke, body]
+    lua_pushlightuserdata(lua, argument);               // [traceback, invoke, body, argument]
+    int status = lua_pcall(lua, 2, 0, top + 1);         // [traceback] or [traceback, message]
+    vm->memory_limit += HEADROOM;
+    if (status != 0) {
+        describe(vm, status, failure, failure_size);
+        lua_settop(lua, top);
+        lua_gc(lua, LUA_GCCOLLECT, 0);
+        return -1;
+    }
+    lua_settop(lua, top);
+    return 0;
+}

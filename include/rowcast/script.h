@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// The script room's face: a folder of Lua scripts, loaded into one sandboxed VM. Values in, values out:
+// table scripts turn changes into events, client.lua turns what clients say into commands. Nothing here
+// does I/O beyond reading the folder. A script that raises, runs too long or takes too much memory is
+// stopped and reported; the next call is fine. One thread only.
+#ifndef ROWCAST_SCRIPT_H
+#define ROWCAST_SCRIPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowcast/arena.h"
+#include "rowcast/change.h"
+#include "rowcast/event.h"
+#include "rowcast/fault.h"
+
+struct script;
+
+struct script_limits {
+    size_t memory;    // bytes of the VM
+    size_t max_event; // bytes of an encoded event; a larger one is replaced by a notice of its size
+};
+
+#define SCRIPT_ROW_STEPS 10000000    // VM instructions a row, and for loading a file
+#define SCRIPT_MESSAGE_STEPS 500000  // VM instructions a client hook
+
+// Loads and checks everything under `folder`. On failure -1 with "path:line: message" (EXIT_CONFIGURATION).
+int script_load(struct script **script, const char *folder, const struct script_limits *limits,
+                struct fault *fault);
+void script_free(struct script *script); // NULL is fine
+
+// The tables that have a script, by file name.
+size_t script_table_count(const struct script *script);
+const char *script_table_schema(const struct script *script, size_t index);
+const char *script_table_name(const struct script *script, size_t index);
+
+size_t script_memory(const struct script *script); // bytes in use by the VM
+
+// ---- rows to events ----
+
+struct script_topic {
+    const char *name;
+    size_t size;
+};
+
+// One event, framed. Texts live during the callback; the receiver takes over the frame.
+struct script_event {
+    struct event_id id;
+    const char *type;
+    size_t type_size;
+    struct script_topic topics[EVENT_MAX_TOPICS];
+    uint32_t topic_count;
+    struct frame *frame;
+};
+
+struct script_sink {
+    void (*event)(void *user, const struct script_event *event);
+    // The change made no event: `script` is its file, `message` "path:line: ..." with a traceback.
+    void (*failed)(void *user, const struct change *change, const char *script, const char *message);
+    void *user;
+};
+
+// Runs every change of the transaction, in order. `base` gives epoch, timeline, lsn and xid of the ids.
+void script_transaction(struct script *script, const struct transaction *transaction,
+                        const struct event_id *base, const struct script_sink *sink);
+
+// ---- clients ----
+
+// What the `client` argument of the hooks shows. NULL texts read as nil.
+struct script_client {
+    const char *id, *address, *path, *query, *protocol;
+    const char *cookie, *user_agent, *origin;
+    const char *state; // JSON left by { state = t }
+    size_t state_size;
+    size_t subscription_count;
+    const char *(*subscription)(void *user, size_t index); // topic names in order of subscribing
+    void *user;
+};
+
+enum script_hook {
+    HOOK_CONNECT,
+    HOOK_MESSAGE,
+    HOOK_SUBSCRIBED,
+    HOOK_UNSUBSCRIBED,
+    HOOK_PONG,
+    HOOK_ERROR,
+    HOOK_DISCONNECT,
+    HOOK_COUNT
+};
+
+// The arguments of a hook beside the client; which ones count depends on the hook.
+struct script_call {
+    enum script_hook hook;
+    const char *payload; // message
+    size_t payload_size;
+    bool binary;
+    int code;             // disconnect
+    const char *word;     // error: its code
+    const char *sentence; // error
+    bool with_result;     // pass a result with what follows; NULL texts are left out
+    const char *topic, *reason, *id;
+    const char *ref; // JSON; NULL: none
+    size_t ref_size;
+    bool recovered;
+};
+
+enum script_command_kind {
+    COMMAND_SEND,
+    COMMAND_CLOSE,
+    COMMAND_STATE,
+    COMMAND_SUBSCRIBE,
+    COMMAND_UNSUBSCRIBE,
+    COMMAND_PONG,
+};
+
+struct script_command {
+    enum script_command_kind kind;
+    struct frame *frame; // send: owned by the list until taken
+    int code;            // close
+    const char *reason;  // close; may be NULL
+    const char *topic;   // subscribe, unsubscribe
+    size_t topic_size;
+    const char *since; // subscribe; NULL: none
+    size_t since_size;
+    const uint64_t *types; // subscribe: event_type_hash of the wanted ones; NULL: all
+    uint32_t type_count;
+    const char *ref, *state; // JSON; NULL: none
+    size_t ref_size, state_size;
+};
+
+struct script_commands {
+    struct arena arena;
+    struct script_command *items;
+    size_t count;
+};
+
+#define SCRIPT_MAX_COMMANDS 4096 // in one list
+#define SCRIPT_MAX_STATE 4096    // bytes of JSON
+#define SCRIPT_MAX_REF 4096      // bytes of JSON
+
+bool script_has_hook(const struct script *script, enum script_hook hook);
+
+// Calls a hook of client.lua and returns the commands it wants, or NULL if there is no such hook or it
+// failed: then `failure` (of `failure_size` bytes) holds "path:line: ..." with a traceback, else "".
+struct script_commands *script_client(struct script *script, const struct script_client *client,
+                                      const struct script_call *call, char *failure, size_t failure_size);
+struct frame *script_command_take_frame(struct script_command *command);
+void script_commands_free(struct script_commands *commands); // NULL is fine
+
+// ---- configuration ----
+
+// Reads FOLDER/config.lua, if there is one, in a sandbox of its own. Calls `each` for every key, in
+// order; values are texts (numbers as Lua prints them), lists give one call an element.
+// 0, or -1 with a sentence.
+int script_config(const char *folder, void (*each)(void *user, const char *key, const char *value),
+                  void *user, struct fault *fault);
+
+#endif
