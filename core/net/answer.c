@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// HTTP answers as bytes for the wire.
+#include "rowcast/answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/handshake.h"
+#include "rowcast/memory.h"
+
+struct status {
+    int code;
+    const char *reason;
+    const char *headers; // that this status asks for
+};
+
+static const struct status statuses[] = {
+    {200, "OK", ""},
+    {400, "Bad Request", ""},
+    {404, "Not Found", ""},
+    {405, "Method Not Allowed", "Allow: GET\r\n"},
+    {408, "Request Timeout", ""},
+    {414, "URI Too Long", ""},
+    {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+    {431, "Request Header Fields Too Large", ""},
+    {503, "Service Unavailable", "Retry-After: 5\r\n"},
+    {505, "HTTP Version Not Supported", ""},
+    {500, "Internal Server Error", ""}, // for what is not above
+};
+
+static const struct status *find(int code)
+{
+    const struct status *last = &statuses[sizeof statuses / sizeof *statuses - 1];
+    const struct status *status = statuses;
+
+    while (status != last && status->code != code)
+        status++;
+    return status;
+}
+
+static struct frame *take_text(char *text)
+{
+    struct frame *frame = frame_raw(text, strlen(text));
+
+    free(text);
+    return frame;
+}
+
+static struct frame *answer(int code, const char *type, const char *body)
+{
+    const struct status *status = find(code);
+    const char *upgrade = code == 426 ? "Upgrade, " : ""; // RFC 9110 section 7.8 wants it named
+
+    return take_text(memory_format("HTTP/1.1 %d %s\r\n"
+                                   "Connection: %sclose\r\n"
+                                   "%s"
+                                   "Content-Type: %s\r\n"
+                                   "Content-Length: %zu\r\n"
+                                   "Cache-Control: no-store\r\n"
+                                   "X-Content-Type-Options: nosniff\r\n"
+                                   "\r\n"
+                                   "%s",
+                                   status->code, status->reason, upgrade, status->headers, type,
+                                   strlen(body), body));
+}
+
+struct frame *answer_json(int status, const char *body)
+{
+    return answer(status, "application/json", body);
+}
+
+struct frame *answer_refusal(int status)
+{
+    char body[64];
+
+    snprintf(body, sizeof body, "%d %s\n", find(status)->code, find(status)->reason);
+    return answer(status, "text/plain; charset=utf-8", body);
+}
+
+struct frame *answer_upgrade(const char *key, const char *protocol)
+{
+    char accept[HANDSHAKE_ACCEPT_SIZE];
+
+    handshake_accept(key, accept);
+    return take_text(memory_format("HTTP/1.1 101 Switching Protocols\r\n"
+                                   "Upgrade: websocket\r\n"
+                                   "Connection: Upgrade\r\n"
+                                   "Sec-WebSocket-Accept: %s\r\n"
+                                   "%s%s%s"
+                                   "\r\n",
+                                   accept, protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
+                                   protocol != NULL ? protocol : "",
+                                   protocol != NULL ? "\r\n" : ""));
+}

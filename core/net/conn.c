@@ -1,0 +1,472 @@
+// SPDX-License-Identifier: MIT
+// One connection, from accept to the closed socket.
+#include "rowcast/conn.h"
+
+#include <stdlib.h>
+
+#include "rowcast/answer.h"
+#include "rowcast/buffer.h"
+#include "rowcast/hall.h"
+#include "rowcast/http.h"
+#include "rowcast/memory.h"
+#include "rowcast/reception.h"
+#include "rowcast/websocket.h"
+
+#define ABNORMAL 1006
+#define TOO_SLOW 4100
+#define OPCODE 0x0f
+
+// Output that waits while its client goes on asking: reading stops until it has left.
+#define UNREAD_BYTES (64u << 10)
+#define UNREAD_FRAMES 1024
+// Replies are bounded by what a client asks for before its reading stops; this is the end of it.
+#define REPLIES_FACTOR 128
+// A client that has taken bytes within this time is not slow, only slower than a burst: it may lag further.
+#define TAKEN_LATELY 1000 // milliseconds
+#define BURST_FACTOR 16
+// What a refused client may still send while it has not read the answer.
+#define DISCARD_MAX (64u << 20)
+
+struct conn_head {
+    struct http_scan scan;
+    struct buffer bytes;
+};
+
+// ---- the one place where the state changes ----
+
+static void head_free(struct conn *conn)
+{
+    if (conn->head == NULL)
+        return;
+    buffer_release(&conn->head->bytes);
+    free(conn->head);
+    conn->head = NULL;
+}
+
+static void leave_open(struct conn *conn)
+{
+    struct hall *hall = conn->hall;
+
+    subscribers_leave_all(&hall->subscribers, &conn->subscriber, hall->events->emptied, hall->user);
+    list_leave(&conn->stalled);
+    hall_leave(hall);
+    hall->events->closed(hall->user, conn, conn->code);
+}
+
+static void become(struct conn *conn, enum conn_state next)
+{
+    enum conn_state previous = conn->state;
+    int64_t now = (int64_t)uv_now(conn->hall->loop);
+
+    conn->state = next;
+    deadline_stop(&conn->deadline);
+    if (previous == CONN_HANDSHAKE)
+        head_free(conn);
+    if (previous == CONN_OPEN)
+        leave_open(conn);
+    if (next == CONN_HANDSHAKE)
+        deadlines_start(&conn->hall->handshaking, &conn->deadline, now);
+    if (next == CONN_PARTING || next == CONN_CLOSING || next == CONN_SHUT)
+        deadlines_start(&conn->hall->closing, &conn->deadline, now);
+    if (next == CONN_DEAD)
+        transport_close(&conn->transport, !outqueue_empty(&conn->queue));
+    else if (next != CONN_FREE)
+        hall_touch(conn->hall, &conn->dirty);
+}
+
+// ---- output ----
+
+static void queue(struct conn *conn, struct frame *frame, enum outqueue_kind kind)
+{
+    outqueue_push(&conn->queue, frame, kind);
+    hall_touch(conn->hall, &conn->dirty);
+}
+
+static uint32_t now_of(const struct conn *conn)
+{
+    return (uint32_t)uv_now(conn->hall->loop);
+}
+
+static void took(struct conn *conn, size_t size)
+{
+    if (size == 0)
+        return;
+    outqueue_consume(&conn->queue, size);
+    conn->taken_at = now_of(conn);
+}
+
+static void conn_write(struct conn *conn)
+{
+    uv_buf_t vectors[TRANSPORT_VECTORS_MAX];
+
+    while (!outqueue_empty(&conn->queue) && !transport_busy(&conn->transport)) {
+        unsigned count = outqueue_vectors(&conn->queue, vectors, TRANSPORT_VECTORS_MAX);
+        ssize_t written = transport_write(&conn->transport, vectors, count, &conn->held);
+        if (written < 0) {
+            become(conn, CONN_DEAD);
+            return;
+        }
+        took(conn, (size_t)written);
+    }
+}
+
+// The Close goes to the front of all that is not on its way yet: the client will resume.
+static void close_too_slow(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN) {
+        conn_cut(conn);
+        return;
+    }
+    outqueue_drop_behind(&conn->queue, conn->held);
+    conn_close(conn, TOO_SLOW, conn->hall->too_slow);
+}
+
+void conn_send(struct conn *conn, struct frame *frame)
+{
+    if (conn->state != CONN_OPEN && conn->state != CONN_PARTING) {
+        frame_unref(frame);
+        return;
+    }
+    queue(conn, frame, OUTQUEUE_REPLY);
+    if (conn->queue.bytes > conn->hall->config.max_queue * REPLIES_FACTOR)
+        close_too_slow(conn);
+}
+
+// An event larger than the whole queue may be is let through to who has read all before it.
+static bool has_room(const struct conn *conn, const struct frame *frame)
+{
+    size_t maximum = conn->hall->config.max_queue, wanted = conn->queue.live + frame->size;
+
+    if (conn->queue.live == 0 || wanted <= maximum)
+        return true;
+    return now_of(conn) - conn->taken_at < TAKEN_LATELY && wanted <= maximum * BURST_FACTOR;
+}
+
+void conn_publish(struct conn *conn, struct frame *frame)
+{
+    if (!has_room(conn, frame))
+        conn_write(conn); // perhaps nobody has tried for some time
+    if (conn->state != CONN_OPEN)
+        return;
+    if (has_room(conn, frame))
+        queue(conn, frame_ref(frame), OUTQUEUE_LIVE);
+    else
+        close_too_slow(conn);
+}
+
+// Ends an HTTP request.
+static void answer(struct conn *conn, struct frame *frame)
+{
+    queue(conn, frame, OUTQUEUE_REPLY);
+    become(conn, CONN_CLOSING);
+}
+
+void conn_close(struct conn *conn, int code, struct frame *close)
+{
+    if (conn->state == CONN_HANDSHAKE) {
+        answer(conn, answer_refusal(503));
+    } else if (conn->state == CONN_OPEN) {
+        conn->code = (uint16_t)code;
+        queue(conn, frame_ref(close), OUTQUEUE_REPLY);
+        become(conn, CONN_CLOSING);
+    }
+}
+
+void conn_part(struct conn *conn)
+{
+    if (conn->state != CONN_PARTING)
+        return;
+    if (conn->farewell != NULL)
+        queue(conn, conn->farewell, OUTQUEUE_REPLY);
+    conn->farewell = NULL;
+    become(conn, CONN_CLOSING);
+}
+
+void conn_cut(struct conn *conn)
+{
+    if (conn->state != CONN_DEAD && conn->state != CONN_FREE)
+        become(conn, CONN_DEAD);
+}
+
+void conn_expire(struct conn *conn)
+{
+    if (conn->state == CONN_HANDSHAKE && conn->head != NULL)
+        answer(conn, answer_refusal(408));
+    else if (conn->state == CONN_PARTING)
+        conn_part(conn);
+    else
+        conn_cut(conn);
+}
+
+void conn_look(struct conn *conn, struct frame *ping)
+{
+    // Who is not read cannot be heard.
+    if (conn->state != CONN_OPEN || list_holds(&conn->stalled))
+        return;
+    if (heartbeat_look(&conn->pulse) == HEARTBEAT_END)
+        conn_cut(conn);
+    else
+        conn_send(conn, frame_ref(ping));
+}
+
+// ---- input: frames ----
+
+static void on_message(void *user, const char *bytes, size_t size, bool binary)
+{
+    struct conn *conn = user;
+
+    conn->hall->events->message(conn->hall->user, conn, bytes, size, binary);
+}
+
+// A Close is the last word: it waits until what came before it has been answered.
+static void on_output(void *user, struct frame *frame)
+{
+    struct conn *conn = user;
+
+    if ((frame->bytes[0] & OPCODE) == FRAME_CLOSE)
+        conn->farewell = frame;
+    else
+        queue(conn, frame, OUTQUEUE_REPLY);
+}
+
+const struct websocket_events conn_websocket_events = {on_message, on_output};
+
+static void give_websocket(struct conn *conn)
+{
+    if (conn->websocket != NULL)
+        websocket_give(&conn->hall->websockets, conn->websocket);
+    conn->websocket = NULL;
+}
+
+static void take_frames(struct conn *conn, const char *bytes, size_t size)
+{
+    if (size == 0)
+        return;
+    if (conn->websocket == NULL)
+        conn->websocket = websocket_take(&conn->hall->websockets, conn);
+    int code = websocket_feed(conn->websocket, bytes, size);
+    if (code != 0 || websocket_rests(conn->websocket))
+        give_websocket(conn);
+    if (code != 0) {
+        conn->code = (uint16_t)code;
+        become(conn, CONN_PARTING);
+    }
+}
+
+// ---- input: the request ----
+
+static void upgrade(struct conn *conn, struct verdict verdict)
+{
+    if (!hall_enter(conn->hall)) {
+        frame_unref(verdict.answer);
+        free(verdict.handshake);
+        answer(conn, answer_refusal(503));
+        return;
+    }
+    queue(conn, verdict.answer, OUTQUEUE_REPLY);
+    conn->pulse.heard = true;
+    become(conn, CONN_OPEN);
+    conn->hall->events->opened(conn->hall->user, conn, verdict.handshake);
+}
+
+static void receive(struct conn *conn, const struct http_request *request)
+{
+    char address[TRANSPORT_ADDRESS_SIZE];
+
+    if (transport_address(&conn->transport, address) < 0) {
+        become(conn, CONN_DEAD); // it is gone already
+        return;
+    }
+    struct verdict verdict = reception_receive(&conn->hall->reception, request, address);
+    if (verdict.handshake != NULL)
+        upgrade(conn, verdict);
+    else
+        answer(conn, verdict.answer);
+}
+
+// Judges the bytes of a request. True: the head was complete, and ends at scan->at.
+static bool take_head(struct conn *conn, struct http_scan *scan, const char *bytes, size_t size)
+{
+    struct http_request request;
+    int status = http_read(scan, bytes, size, conn->hall->config.max_header, &request);
+
+    if (status == HTTP_COMPLETE)
+        receive(conn, &request);
+    else if (status != HTTP_MORE)
+        answer(conn, answer_refusal(status));
+    return status == HTTP_COMPLETE;
+}
+
+// Most heads come in one piece and are read where they lie.
+static void take_first(struct conn *conn, const char *bytes, size_t size)
+{
+    struct http_scan scan = {0};
+    size_t maximum = conn->hall->config.max_header;
+
+    if (take_head(conn, &scan, bytes, size)) {
+        if (conn->state == CONN_OPEN)
+            take_frames(conn, bytes + scan.at, size - scan.at);
+    } else if (conn->state == CONN_HANDSHAKE) {
+        conn->head = memory_new(sizeof *conn->head);
+        conn->head->scan = scan;
+        buffer_init(&conn->head->bytes, maximum);
+        buffer_append(&conn->head->bytes, bytes, size);
+    }
+}
+
+static void take_more(struct conn *conn, const char *bytes, size_t size)
+{
+    // Its own while it is used: the state's change frees what belongs to the connection.
+    struct conn_head *head = conn->head;
+    struct buffer *gathered = &head->bytes;
+    size_t before = gathered->size, room = gathered->maximum - before;
+
+    conn->head = NULL;
+    buffer_append(gathered, bytes, size < room ? size : room);
+    if (take_head(conn, &head->scan, gathered->bytes, gathered->size)) {
+        size_t used = head->scan.at - before;
+        if (conn->state == CONN_OPEN)
+            take_frames(conn, bytes + used, size - used);
+    }
+    if (conn->state == CONN_HANDSHAKE) {
+        conn->head = head;
+    } else {
+        buffer_release(gathered);
+        free(head);
+    }
+}
+
+// ---- what the transport says ----
+
+static struct conn *from_transport(struct transport *transport)
+{
+    return container_of(transport, struct conn, transport);
+}
+
+static uv_buf_t on_room(struct transport *transport)
+{
+    struct conn *conn = from_transport(transport);
+    struct hall *hall = conn->hall;
+
+    if (conn->state == CONN_OPEN && hall->paused) {
+        if (!list_holds(&conn->stalled))
+            list_append(&hall->stalled, &conn->stalled);
+        return uv_buf_init(NULL, 0);
+    }
+    return uv_buf_init(hall->read_buffer, HALL_READ_BUFFER);
+}
+
+static bool wants_bytes(const struct conn *conn)
+{
+    if (conn->ended || conn->state == CONN_DEAD)
+        return false;
+    if (conn->state != CONN_OPEN)
+        return true;
+    return conn->queue.bytes < UNREAD_BYTES && conn->queue.count < UNREAD_FRAMES &&
+           !list_holds(&conn->stalled);
+}
+
+static void on_bytes(struct transport *transport, const char *bytes, size_t size)
+{
+    struct conn *conn = from_transport(transport);
+
+    conn->pulse.heard = true;
+    if (conn->state == CONN_OPEN)
+        take_frames(conn, bytes, size);
+    else if (conn->state == CONN_HANDSHAKE && conn->head == NULL)
+        take_first(conn, bytes, size);
+    else if (conn->state == CONN_HANDSHAKE)
+        take_more(conn, bytes, size);
+    else if ((conn->discarded += size) > DISCARD_MAX)
+        conn_cut(conn);
+    transport_read(transport, wants_bytes(conn));
+}
+
+static void on_ended(struct transport *transport, int status)
+{
+    struct conn *conn = from_transport(transport);
+
+    conn->ended = true;
+    if (status != UV_EOF || conn->state == CONN_HANDSHAKE)
+        conn_cut(conn);
+    else if (conn->state == CONN_OPEN)
+        become(conn, CONN_PARTING);
+    else
+        hall_touch(conn->hall, &conn->dirty);
+}
+
+static void on_written(struct transport *transport, size_t size, int status)
+{
+    struct conn *conn = from_transport(transport);
+
+    conn->held = 0;
+    if (status < 0) {
+        conn_cut(conn);
+        return;
+    }
+    took(conn, size);
+    // Its answers are not read while it is slow; that the socket takes more is a sign of life.
+    if (!transport->reading)
+        conn->pulse.heard = true;
+    hall_touch(conn->hall, &conn->dirty);
+}
+
+static void on_shut(struct transport *transport, int status)
+{
+    struct conn *conn = from_transport(transport);
+
+    if (status < 0)
+        conn_cut(conn);
+    else
+        hall_touch(conn->hall, &conn->dirty);
+}
+
+static void on_closed(struct transport *transport)
+{
+    struct conn *conn = from_transport(transport);
+
+    give_websocket(conn);
+    frame_unref(conn->farewell);
+    outqueue_release(&conn->queue);
+    hall_settle(conn->hall, &conn->dirty);
+    become(conn, CONN_FREE);
+    conn->hall->gone(conn);
+}
+
+static const struct transport_events transport_events = {
+    on_room, on_bytes, on_ended, on_written, on_shut, on_closed,
+};
+
+// ---- life ----
+
+void conn_open(struct conn *conn, int socket)
+{
+    struct hall *hall = conn->hall;
+
+    outqueue_init(&conn->queue);
+    conn->code = ABNORMAL;
+    if (transport_open(&conn->transport, hall->loop, socket, &transport_events, &hall->transports) <
+        0)
+        become(conn, CONN_DEAD);
+    else
+        become(conn, CONN_HANDSHAKE);
+}
+
+static void conn_shut(struct conn *conn)
+{
+    if (transport_shutdown(&conn->transport) < 0)
+        become(conn, CONN_DEAD);
+    else
+        become(conn, CONN_SHUT);
+}
+
+void conn_proceed(struct conn *conn)
+{
+    if (conn->state != CONN_DEAD)
+        conn_write(conn);
+    if (conn->state == CONN_CLOSING && outqueue_empty(&conn->queue))
+        conn_shut(conn);
+    if (conn->state == CONN_SHUT && conn->ended && !transport_busy(&conn->transport))
+        become(conn, CONN_DEAD);
+    transport_read(&conn->transport, wants_bytes(conn));
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What the connections of one worker share.
+#include "rowcast/hall.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/memory.h"
+
+#define CLOSING_TIME 2000 // milliseconds for a Close to leave, and as many for the peer's FIN
+#define MAX_FRAGMENTS 1024
+#define TOO_SLOW 4100
+
+void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
+               const struct websocket_events *websocket_events)
+{
+    struct framing_limits limits = {config->max_message, MAX_FRAGMENTS};
+
+    memset(hall, 0, sizeof *hall);
+    hall->loop = loop;
+    hall->config = *config;
+    list_init(&hall->dirty);
+    list_init(&hall->stalled);
+    deadlines_init(&hall->handshaking, config->handshake_timeout);
+    deadlines_init(&hall->closing, CLOSING_TIME);
+    hall->too_slow = frame_close(TOO_SLOW, "too slow");
+    subscribers_init(&hall->subscribers);
+    reception_init(&hall->reception, config->paths, config->protocols);
+    websocket_pool_init(&hall->websockets, &limits, websocket_events);
+    transport_pool_init(&hall->transports);
+    hall->read_buffer = memory_new(HALL_READ_BUFFER);
+}
+
+void hall_release(struct hall *hall)
+{
+    frame_unref(hall->too_slow);
+    subscribers_release(&hall->subscribers);
+    reception_release(&hall->reception);
+    websocket_pool_release(&hall->websockets);
+    transport_pool_release(&hall->transports);
+    free(hall->read_buffer);
+}
+
+bool hall_enter(struct hall *hall)
+{
+    if (atomic_fetch_add(hall->config.open, 1) < hall->config.max_open)
+        return true;
+    hall_leave(hall);
+    return false;
+}
+
+void hall_leave(struct hall *hall)
+{
+    atomic_fetch_sub(hall->config.open, 1);
+}
+
+void hall_touch(struct hall *hall, struct list_link *dirty)
+{
+    if (list_holds(dirty))
+        return;
+    list_append(&hall->dirty, dirty);
+    hall->dirty_count++;
+}
+
+void hall_settle(struct hall *hall, struct list_link *dirty)
+{
+    if (!list_holds(dirty))
+        return;
+    list_leave(dirty);
+    hall->dirty_count--;
+}

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: MIT
+// A thread with its own loop, its own listeners and its own crowd of connections.
+#include "rowcast/worker.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "rowcast/crowd.h"
+#include "rowcast/goodbye.h"
+#include "rowcast/listener.h"
+#include "rowcast/memory.h"
+
+// Between two looks at the sockets: references queued (some 30 ns each), connections written to (some
+// 4 us each). More of the former than of the latter, so that events that wait together go out together.
+#define QUEUED_A_TURN 65536
+#define WRITTEN_A_TURN 1000
+
+#define TICK_MAX 250 // milliseconds
+#define TICK_DRAINING 20
+
+#define GOING_AWAY 1001
+
+struct worker {
+    uv_thread_t thread;
+    uv_loop_t loop;
+    uv_prepare_t before_poll;
+    uv_check_t after_poll;
+    uv_idle_t more; // active while work is left: then the poll does not block
+    uv_timer_t tick;
+    struct listener *listeners[BINDINGS_MAX];
+    int listener_count;
+    struct crowd crowd;
+    struct outbox outbox;
+
+    struct mailbox *inbox;
+    struct fifo orders; // struct order, not yet carried out
+    uint32_t owed;      // connections to be written to before the next orders
+    uint32_t handled;   // orders since the last report
+    uint32_t newest;    // subscription carried out, see interest.h
+
+    bool draining, done;
+    struct goodbye goodbye;
+    uint32_t next_goodbye; // slot
+    struct frame *going_away;
+};
+
+// ---- what the crowd tells ----
+
+static void report(struct worker *worker, struct report report)
+{
+    outbox_add(&worker->outbox, report);
+    if (worker->outbox.full)
+        crowd_pause(&worker->crowd, true);
+}
+
+static void on_opened(void *user, struct conn *conn, struct handshake *handshake)
+{
+    report(user, (struct report){.kind = REPORT_OPENED,
+                                 .slot = conn->slot,
+                                 .serial = conn->serial,
+                                 .handshake = handshake});
+}
+
+static void on_message(void *user, struct conn *conn, const char *bytes, size_t size, bool binary)
+{
+    report(user, (struct report){.kind = REPORT_MESSAGE,
+                                 .slot = conn->slot,
+                                 .serial = conn->serial,
+                                 .binary = binary,
+                                 .size = size,
+                                 .bytes = memory_copy(bytes, size)});
+}
+
+static void on_closed(void *user, struct conn *conn, int code)
+{
+    report(user, (struct report){.kind = REPORT_CLOSED,
+                                 .slot = conn->slot,
+                                 .serial = conn->serial,
+                                 .number = (uint32_t)code});
+}
+
+static void on_emptied(void *user, uint32_t topic)
+{
+    struct worker *worker = user;
+
+    report(worker,
+           (struct report){.kind = REPORT_EMPTIED, .topic = topic, .number = worker->newest});
+}
+
+static const struct hall_events hall_events = {on_opened, on_message, on_closed, on_emptied};
+
+// ---- time, and the end ----
+
+static void say_goodbyes(struct worker *worker)
+{
+    struct goodbye *goodbye = &worker->goodbye;
+    uint32_t due = goodbye_due(goodbye, (int64_t)uv_now(&worker->loop));
+
+    while (goodbye->told < due && worker->next_goodbye < worker->crowd.slots) {
+        struct conn *conn = crowd_at(&worker->crowd, worker->next_goodbye++);
+        goodbye->told += conn->state != CONN_FREE;
+        conn_close(conn, GOING_AWAY, worker->going_away);
+    }
+}
+
+static void on_tick(uv_timer_t *timer)
+{
+    struct worker *worker = timer->data;
+
+    crowd_tick(&worker->crowd, (int64_t)uv_now(&worker->loop));
+    for (int i = 0; i < worker->listener_count; i++)
+        listener_retry(worker->listeners[i]);
+    if (!worker->draining || worker->done)
+        return;
+    say_goodbyes(worker);
+    worker->done = worker->crowd.present == 0;
+    if (worker->done)
+        report(worker, (struct report){.kind = REPORT_DONE});
+}
+
+static void start_tick(struct worker *worker, int64_t milliseconds)
+{
+    worker->tick.data = worker;
+    uv_timer_start(&worker->tick, on_tick, (uint64_t)milliseconds, (uint64_t)milliseconds);
+}
+
+static void stop_listening(struct worker *worker)
+{
+    while (worker->listener_count > 0)
+        listener_close(worker->listeners[--worker->listener_count]);
+}
+
+static void drain(struct worker *worker, int64_t milliseconds)
+{
+    if (worker->draining)
+        return;
+    worker->draining = true;
+    stop_listening(worker); // lets in who waits already
+    goodbye_begin(&worker->goodbye, worker->crowd.present, milliseconds,
+                  (int64_t)uv_now(&worker->loop));
+    say_goodbyes(worker);
+    start_tick(worker, TICK_DRAINING);
+}
+
+static void discard_orders(void *user, void *messages, size_t count)
+{
+    (void)user;
+    orders_release(messages, count);
+}
+
+static void stop(struct worker *worker)
+{
+    stop_listening(worker);
+    crowd_cut(&worker->crowd); // nobody is here after a drain
+    uv_close((uv_handle_t *)&worker->before_poll, NULL);
+    uv_close((uv_handle_t *)&worker->after_poll, NULL);
+    uv_close((uv_handle_t *)&worker->more, NULL);
+    uv_close((uv_handle_t *)&worker->tick, NULL);
+    mailbox_close(worker->inbox, discard_orders);
+}
+
+// ---- orders ----
+
+static struct conn *addressee(struct worker *worker, const struct order *order)
+{
+    return crowd_find(&worker->crowd, order->slot, order->serial);
+}
+
+static void report_if_empty(struct worker *worker, uint32_t topic)
+{
+    uint32_t count;
+
+    subscribers_of(&worker->crowd.hall.subscribers, topic, &count);
+    if (count == 0)
+        on_emptied(worker, topic);
+}
+
+static void subscribe(struct worker *worker, const struct order *order)
+{
+    struct conn *conn = addressee(worker, order);
+
+    worker->newest = order->number;
+    if (conn != NULL && conn->state == CONN_OPEN) {
+        subscribers_join(&worker->crowd.hall.subscribers, &conn->subscriber, order->topic,
+                         order->filter);
+        return;
+    }
+    filter_unref(order->filter);
+    report_if_empty(worker, order->topic);
+}
+
+static void unsubscribe(struct worker *worker, const struct order *order)
+{
+    struct conn *conn = addressee(worker, order);
+
+    if (conn != NULL &&
+        subscribers_leave(&worker->crowd.hall.subscribers, &conn->subscriber, order->topic))
+        report_if_empty(worker, order->topic);
+}
+
+static void send_frame(struct worker *worker, const struct order *order)
+{
+    struct conn *conn = addressee(worker, order);
+
+    if (conn != NULL)
+        conn_send(conn, order->frame);
+    else
+        frame_unref(order->frame);
+}
+
+static void close_client(struct worker *worker, const struct order *order)
+{
+    struct conn *conn = addressee(worker, order);
+
+    if (conn != NULL)
+        conn_close(conn, (int)order->number, order->frame);
+    frame_unref(order->frame);
+}
+
+static void part(struct worker *worker, const struct order *order)
+{
+    struct conn *conn = addressee(worker, order);
+
+    if (conn != NULL)
+        conn_part(conn);
+}
+
+static uint32_t publish(struct worker *worker, const struct order *order)
+{
+    uint32_t queued =
+        crowd_publish(&worker->crowd, order->topic, order->type, order->serial, order->frame);
+
+    frame_unref(order->frame);
+    return queued;
+}
+
+static void acknowledge(struct worker *worker, const struct order *order)
+{
+    outbox_acknowledge(&worker->outbox, order->number, order->size);
+    if (worker->crowd.hall.paused && !worker->outbox.full)
+        crowd_pause(&worker->crowd, false);
+}
+
+// Returns how many references to frames it queued.
+static uint32_t carry_out(struct worker *worker, const struct order *order)
+{
+    switch (order->kind) {
+    case ORDER_PUBLISH:
+        return publish(worker, order);
+    case ORDER_SEND:
+        send_frame(worker, order);
+        return 1;
+    case ORDER_CLOSE:
+        close_client(worker, order);
+        return 1;
+    case ORDER_PART:
+        part(worker, order);
+        return 1;
+    case ORDER_SUBSCRIBE:
+        subscribe(worker, order);
+        break;
+    case ORDER_UNSUBSCRIBE:
+        unsubscribe(worker, order);
+        break;
+    case ORDER_HEALTH:
+        reception_set_health(&worker->crowd.hall.reception, order->frame);
+        break;
+    case ORDER_READY:
+        reception_set_ready(&worker->crowd.hall.reception, order->frame);
+        break;
+    case ORDER_ACKNOWLEDGE:
+        acknowledge(worker, order);
+        break;
+    case ORDER_DRAIN:
+        drain(worker, (int64_t)order->size);
+        break;
+    case ORDER_CUT:
+        crowd_cut(&worker->crowd);
+        break;
+    case ORDER_STOP:
+        stop(worker);
+        break;
+    }
+    return 0;
+}
+
+static void on_orders(void *user, void *messages, size_t count)
+{
+    struct worker *worker = user;
+
+    fifo_append(&worker->orders, messages, count);
+}
+
+// ---- the turn of the loop ----
+
+static void carry_out_orders(struct worker *worker)
+{
+    struct order *next;
+
+    // No client gets more at once than half of what may wait for it.
+    size_t bytes = 0, bytes_max = worker->crowd.hall.config.max_queue / 2;
+    uint32_t queued = 0;
+
+    while (queued < QUEUED_A_TURN && bytes <= bytes_max && (next = fifo_first(&worker->orders))) {
+        struct order order = *next;
+        fifo_drop_first(&worker->orders);
+        if (order.kind == ORDER_PUBLISH)
+            bytes += order.frame->size;
+        queued += 1 + carry_out(worker, &order);
+        worker->handled++;
+    }
+    if (worker->handled > 0)
+        report(worker, (struct report){.kind = REPORT_HANDLED, .number = worker->handled});
+    worker->handled = 0;
+}
+
+static void on_more(uv_idle_t *handle)
+{
+    (void)handle; // being active is all it is for
+}
+
+// Orders are carried out when those before them are out on the wire: what waits meanwhile goes out
+// together, and no client's queue grows only because the others are many.
+static void take_turn(struct worker *worker)
+{
+    if (worker->owed > worker->crowd.hall.dirty_count)
+        worker->owed = worker->crowd.hall.dirty_count; // some have gone
+    if (worker->owed == 0) {
+        carry_out_orders(worker);
+        worker->owed = worker->crowd.hall.dirty_count;
+    }
+    uint32_t written = crowd_flush(&worker->crowd, WRITTEN_A_TURN);
+    worker->owed -= written < worker->owed ? written : worker->owed;
+    outbox_post(&worker->outbox);
+
+    if (uv_is_closing((uv_handle_t *)&worker->more))
+        return;
+    if (worker->crowd.hall.dirty_count > 0 || worker->orders.count > 0)
+        uv_idle_start(&worker->more, on_more);
+    else
+        uv_idle_stop(&worker->more);
+}
+
+// What timers and finished writes leave to do must not wait for the poll.
+static void on_before_poll(uv_prepare_t *handle)
+{
+    take_turn(container_of(handle, struct worker, before_poll));
+}
+
+static void on_after_poll(uv_check_t *handle)
+{
+    take_turn(container_of(handle, struct worker, after_poll));
+}
+
+// ---- life ----
+
+static void on_accepted(void *user, int socket)
+{
+    struct worker *worker = user;
+
+    crowd_admit(&worker->crowd, socket);
+}
+
+static int64_t tick_of(const struct hall_config *config)
+{
+    int64_t tick = TICK_MAX;
+
+    if (config->heartbeat > 0 && heartbeat_tick(config->heartbeat) < tick)
+        tick = heartbeat_tick(config->heartbeat);
+    if (config->handshake_timeout / 8 < tick)
+        tick = config->handshake_timeout / 8;
+    return tick > 0 ? tick : 1;
+}
+
+static void run(void *argument)
+{
+    struct worker *worker = argument;
+
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+}
+
+// The loop's handles; on a fresh loop none of them can fail.
+static void init_loop(struct worker *worker, const struct worker_config *config)
+{
+    uv_prepare_init(&worker->loop, &worker->before_poll);
+    uv_prepare_start(&worker->before_poll, on_before_poll);
+    uv_check_init(&worker->loop, &worker->after_poll);
+    uv_check_start(&worker->after_poll, on_after_poll);
+    uv_idle_init(&worker->loop, &worker->more);
+    uv_timer_init(&worker->loop, &worker->tick);
+    start_tick(worker, tick_of(&config->hall));
+    worker->inbox = mailbox_new(&worker->loop, sizeof(struct order), on_orders, worker);
+    for (int i = 0; i < config->socket_count; i++)
+        worker->listeners[worker->listener_count++] =
+            listener_new(&worker->loop, config->sockets[i], on_accepted, worker);
+}
+
+static void worker_free(struct worker *worker)
+{
+    crowd_release(&worker->crowd);
+    outbox_release(&worker->outbox);
+    fifo_release(&worker->orders);
+    frame_unref(worker->going_away);
+    uv_loop_close(&worker->loop);
+    free(worker);
+}
+
+// Signals are the brain's: the thread inherits a mask that leaves it only those that say it is broken.
+static int start_thread(struct worker *worker)
+{
+    sigset_t all, before;
+
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int result = uv_thread_create(&worker->thread, run, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+static int fail(struct fault *fault, int error)
+{
+    return fault_set(fault, EXIT_UNAVAILABLE,
+                     "cannot start a worker thread: %s; see 'ulimit -a', or try fewer --workers",
+                     uv_strerror(error));
+}
+
+struct worker *worker_start(const struct worker_config *config, struct fault *fault)
+{
+    struct worker *worker = memory_new(sizeof *worker);
+    int result = uv_loop_init(&worker->loop);
+
+    if (result < 0) {
+        for (int i = 0; i < config->socket_count; i++)
+            close(config->sockets[i]);
+        free(worker);
+        fail(fault, result);
+        return NULL;
+    }
+    worker->going_away = frame_close(GOING_AWAY, "going away");
+    fifo_init(&worker->orders, sizeof(struct order));
+    outbox_init(&worker->outbox, config->number, config->reports);
+    crowd_init(&worker->crowd, &worker->loop, &config->hall, &hall_events, worker);
+    init_loop(worker, config);
+    result = start_thread(worker);
+    if (result < 0) {
+        stop(worker);
+        uv_run(&worker->loop, UV_RUN_DEFAULT);
+        worker_free(worker);
+        fail(fault, result);
+        return NULL;
+    }
+    return worker;
+}
+
+void worker_order(struct worker *worker, const struct order *orders, size_t count)
+{
+    mailbox_post(worker->inbox, orders, count);
+}
+
+void worker_join(struct worker *worker)
+{
+    uv_thread_join(&worker->thread);
+    worker_free(worker);
+}

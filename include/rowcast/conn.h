@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// One connection, from accept to the closed socket.
+//
+//   HANDSHAKE --upgraded--> OPEN --peer ends--> PARTING --application has answered--> CLOSING
+//   HANDSHAKE --refused--> CLOSING    OPEN --server ends--> CLOSING --all written--> SHUT
+//   SHUT --peer's FIN--> DEAD         from everywhere, on an error or a passed deadline --> DEAD
+//
+// Lives in a slot of the crowd. Output is queued and the connection noted as dirty; conn_proceed writes it
+// in the same turn of the loop.
+#ifndef ROWCAST_CONN_H
+#define ROWCAST_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rowcast/deadlines.h"
+#include "rowcast/frame.h"
+#include "rowcast/heartbeat.h"
+#include "rowcast/list.h"
+#include "rowcast/outqueue.h"
+#include "rowcast/subscribers.h"
+#include "rowcast/transport.h"
+
+struct hall;
+
+enum conn_state {
+    CONN_FREE,      // a slot without a connection
+    CONN_HANDSHAKE, // reading the request
+    CONN_OPEN,      // a client: the application knows it
+    CONN_PARTING,   // the peer has sent its last; the application may still answer what came before
+    CONN_CLOSING,   // a Close or an HTTP answer is on its way out
+    CONN_SHUT,      // all is out, the FIN too: input is thrown away until the peer's
+    CONN_DEAD,      // closed, waiting for the loop's word
+};
+
+struct conn {
+    struct transport transport;
+    struct hall *hall;
+    uint64_t serial;
+    uint32_t slot;
+    uint16_t code; // what `closed` will say
+    uint8_t state; // enum conn_state; changed in conn.c by one function only
+    bool ended;    // the peer's FIN has come
+    struct pulse pulse;
+    unsigned held;          // frames at the front of the queue that the transport holds on to
+    size_t discarded;       // bytes thrown away since CLOSING
+    uint32_t taken_at;      // when the socket last took bytes: milliseconds of the loop's clock
+    struct conn_head *head; // of a request that comes in pieces, else NULL
+    struct websocket *websocket; // between two messages NULL
+    struct frame *farewell;      // PARTING: the Close that goes out at its end, or NULL
+    struct outqueue queue;
+    struct subscriber subscriber;
+    uint64_t sequence; // of the last published event it was given
+    struct deadline deadline;
+    struct list_link dirty, stalled; // in the hall's lists
+};
+
+// Takes over the socket. The conn is zeroed memory with hall, slot and serial set.
+void conn_open(struct conn *conn, int socket);
+
+// Queues a frame that the client asked for, or a ping. Takes over the reference; gone clients get nothing.
+void conn_send(struct conn *conn, struct frame *frame);
+
+// Queues a reference to a live event. A client that does not keep up is closed with 4100.
+void conn_publish(struct conn *conn, struct frame *frame);
+
+// Ends an open client with this Close frame, one in the handshake with 503. Borrows the frame.
+void conn_close(struct conn *conn, int code, struct frame *close);
+
+// The application has handled all that came before a PARTING.
+void conn_part(struct conn *conn);
+
+// Ends it without a word, and throws away what is unsent.
+void conn_cut(struct conn *conn);
+
+// A deadline has passed: the handshake's or the closing's.
+void conn_expire(struct conn *conn);
+
+// Its turn in the heartbeat.
+void conn_look(struct conn *conn, struct frame *ping);
+
+// Decides what happens next: writing, shutting down, closing, reading. Called after anything changed.
+void conn_proceed(struct conn *conn);
+
+extern const struct websocket_events conn_websocket_events;
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// What the connections of one worker share: limits, pools, lists, and whom they report to. All of it
+// belongs to the worker's thread.
+#ifndef ROWCAST_HALL_H
+#define ROWCAST_HALL_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "rowcast/deadlines.h"
+#include "rowcast/list.h"
+#include "rowcast/reception.h"
+#include "rowcast/subscribers.h"
+#include "rowcast/transport.h"
+#include "rowcast/websocket.h"
+
+struct conn;
+
+// What connections tell. None of these may free a connection but `gone`.
+struct hall_events {
+    void (*opened)(void *user, struct conn *conn, struct handshake *handshake); // takes it over
+    void (*message)(void *user, struct conn *conn, const char *bytes, size_t size, bool binary);
+    void (*closed)(void *user, struct conn *conn, int code); // once for each opened
+    void (*emptied)(void *user, uint32_t topic);             // its last subscriber here has left it
+};
+
+struct hall_config {
+    int64_t heartbeat, handshake_timeout; // milliseconds
+    size_t max_header, max_message, max_queue;
+    uint32_t max_open;
+    const char *const *paths, *const *protocols; // NULL-terminated
+    atomic_uint *open;                           // clients of all workers together
+};
+
+struct hall {
+    uv_loop_t *loop;
+    struct hall_config config;
+    const struct hall_events *events;
+    void *user;
+    void (*gone)(struct conn *conn); // its memory may be used again
+
+    struct list dirty; // connections that have something to write or to decide, the oldest first
+    uint32_t dirty_count;
+    bool paused;         // the application is behind: clients are not read
+    struct list stalled; // those that had something to say meanwhile
+    struct deadlines handshaking, closing;
+    struct frame *too_slow; // the Close for who is
+    struct subscribers subscribers;
+    struct reception reception;
+    struct websocket_pool websockets;
+    struct transport_pool transports;
+    char *read_buffer;
+};
+
+#define HALL_READ_BUFFER (64u << 10)
+
+void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
+               const struct websocket_events *websocket_events);
+void hall_release(struct hall *hall); // when nobody is here any more
+
+// Whether one more client may open. True: it counts until hall_leave.
+bool hall_enter(struct hall *hall);
+void hall_leave(struct hall *hall);
+
+// Lists a connection's link as dirty, and takes it out again (whether it is in or not).
+void hall_touch(struct hall *hall, struct list_link *dirty);
+void hall_settle(struct hall *hall, struct list_link *dirty);
+
+#endif

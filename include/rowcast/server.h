@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// The net room's face: WebSocket clients on worker threads, driven from the brain thread.
+//
+// All functions and all callbacks run on the thread of the loop given to server_start. Calls are
+// collected and handed to the workers by server_flush, once per loop turn; what is called for one
+// client takes effect in the order of the calls. A call for a client that has gone does nothing.
+#ifndef ROWCAST_SERVER_H
+#define ROWCAST_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "rowcast/fault.h"
+#include "rowcast/filter.h"
+#include "rowcast/frame.h"
+
+struct server;
+
+// A connection, named across threads. Never re-used while the process lives.
+struct client_ref {
+    uint32_t worker;
+    uint32_t slot;
+    uint64_t serial;
+};
+
+// What the client sent with its upgrade. Texts are NUL-terminated, may be NULL where absent, and live
+// during the callback only.
+struct handshake {
+    const char *address;  // numeric, of the peer
+    const char *path;     // before the '?'
+    const char *query;    // behind it, as sent; NULL: none
+    const char *protocol; // the subprotocol that was agreed
+    const char *cookie, *user_agent, *origin;
+};
+
+struct server_callbacks {
+    void (*opened)(void *user, struct client_ref client, const struct handshake *handshake);
+    // Bytes live during the callback only.
+    void (*message)(void *user, struct client_ref client, const char *bytes, size_t size,
+                    bool binary);
+    // Exactly once for each opened client, after its last message. `code` as in RFC 6455 section 7.4:
+    // what the client sent or was sent, 1005 for a Close without a code, 1006 for none.
+    void (*closed)(void *user, struct client_ref client, int code);
+    // Every worker has ended after server_drain: server_free may be called (not from inside).
+    void (*drained)(void *user);
+};
+
+struct server_config {
+    const char *host; // NULL: 0.0.0.0 and ::
+    int port;         // 0: a free one
+    int workers;
+    int64_t heartbeat; // milliseconds between pings, 0: off; two silent ones end the connection
+    int64_t handshake_timeout;                 // milliseconds, absolute
+    size_t max_header, max_message, max_queue; // bytes
+    uint32_t max_connections;
+    const char *const *paths;     // NULL-terminated
+    const char *const *protocols; // NULL-terminated, may be empty
+};
+
+// Listens and starts the workers. On failure -1 with a sentence: a taken port is EXIT_UNAVAILABLE,
+// also when its holder shares ports (SO_REUSEPORT).
+int server_start(struct server **server, uv_loop_t *loop, const struct server_config *config,
+                 const struct server_callbacks *callbacks, void *user, struct fault *fault);
+int server_port(const struct server *server);
+uint32_t server_connections(const struct server *server); // opened and not yet closed
+
+// Takes over the caller's reference to the frame.
+void server_send(struct server *server, struct client_ref client, struct frame *frame);
+void server_close(struct server *server, struct client_ref client, int code, const char *reason);
+
+// Adds the client to the topic, or replaces its filter (takes over the caller's reference; NULL: all types).
+void server_subscribe(struct server *server, struct client_ref client, uint32_t topic,
+                      struct filter *filter);
+void server_unsubscribe(struct server *server, struct client_ref client, uint32_t topic);
+
+// Sends the frame to every subscriber of the topics once. Borrows frame and topics.
+void server_publish(struct server *server, const uint32_t *topics, uint32_t topic_count,
+                    uint64_t type, struct frame *frame);
+
+// What /health and /ready answer from now on, whole JSON bodies. `ready` decides 200 or 503.
+void server_set_health(struct server *server, const char *health, bool ready,
+                       const char *readiness);
+
+void server_flush(struct server *server);
+
+// True while so much is unhandled by a worker that the brain should not read more of its source.
+bool server_congested(const struct server *server);
+
+// Stops listening and closes every client with 1001; calls `drained` when all are gone, at the latest
+// `milliseconds` from now, when the rest is cut.
+void server_drain(struct server *server, int64_t milliseconds);
+void server_free(struct server *server); // after `drained` only; NULL is fine
+
+#endif
