@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// rowcast db: what the router needs in the database.
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/commands.h"
+#include "rowcast/memory.h"
+#include "rowcast/postgres.h"
+
+struct options {
+    bool dry_run, identity_full;
+};
+
+static int run_verb(const char *verb, const struct settings *settings,
+                    const struct options *options, const struct postgres_table *tables,
+                    size_t count)
+{
+    struct fault fault;
+    struct postgres_config config = {settings->database, settings->slot, settings->publication,
+                                     false};
+    int result = strcmp(verb, "setup") == 0
+                     ? postgres_setup(&config, tables, count, options->identity_full,
+                                      options->dry_run, stdout, &fault)
+                     : postgres_status(&config, tables, count, stdout, &fault);
+    return result < 0 ? command_fail(&fault) : result > 0 ? EXIT_FAILED : EXIT_FINE;
+}
+
+static int run(const char *verb, const struct settings *settings, const struct options *options)
+{
+    struct script *script;
+    struct fault fault;
+    if (!settings->database) {
+        fault_set(
+            &fault, EXIT_CONFIGURATION,
+            "No database is named: set DATABASE_URL, e.g. DATABASE_URL=postgresql://user@host/name "
+            "rowcast db %s.",
+            verb);
+        return command_fail(&fault);
+    }
+    if (command_load_scripts(settings, &script, &fault) != 0)
+        return command_fail(&fault);
+    size_t count = script_table_count(script);
+    struct postgres_table *tables = memory_new((count + 1) * sizeof *tables);
+    for (size_t i = 0; i < count; i++)
+        tables[i] =
+            (struct postgres_table){script_table_schema(script, i), script_table_name(script, i)};
+    int code = run_verb(verb, settings, options, tables, count);
+    free(tables);
+    script_free(script);
+    return code;
+}
+
+int command_db(int argument_count, char **arguments)
+{
+    struct settings settings;
+    struct options options = {0};
+    const char *operands[1] = {NULL};
+    const struct settings_flag flags[] = {
+        {"--dry-run", &options.dry_run}, {"--identity-full", &options.identity_full}, {NULL, NULL}};
+    int code;
+    if (command_settings(&settings, argument_count, arguments, flags, operands, 1, &code) != 0)
+        return code;
+    const char *verb = operands[0];
+    if (verb && (strcmp(verb, "setup") == 0 || strcmp(verb, "status") == 0)) {
+        code = run(verb, &settings, &options);
+    } else {
+        struct fault fault;
+        fault_set(&fault, EXIT_WRONG_USAGE, "'rowcast db' is followed by setup or status.");
+        code = command_fail(&fault);
+    }
+    settings_release(&settings);
+    return code;
+}

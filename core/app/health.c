@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What /health and /ready say.
+#include "rowcast/health.h"
+
+#include <string.h>
+
+bool health_ready(const struct health *health)
+{
+    return health->source_ok && !health->draining;
+}
+
+static void write_check(struct buffer *out, const char *name, const char *text)
+{
+    buffer_append_json_string(out, name, strlen(name));
+    buffer_append_byte(out, ':');
+    buffer_append_json_string(out, text, strlen(text));
+}
+
+void health_write_alive(struct buffer *out)
+{
+    buffer_append_text(out, "{\"status\":\"ok\",\"checks\":{\"process\":\"ok\"}}\n");
+}
+
+void health_write_ready(const struct health *health, struct buffer *out)
+{
+    const char *status = !health_ready(health) ? "unavailable"
+                         : health->scripts_ok  ? "ok"
+                                               : "degraded";
+    buffer_append_text(out, "{\"status\":");
+    buffer_append_json_string(out, status, strlen(status));
+    buffer_append_text(out, ",\"checks\":{");
+    write_check(out, "source", health->source);
+    buffer_append_byte(out, ',');
+    write_check(out, "scripts", health->scripts);
+    if (health->draining) {
+        buffer_append_byte(out, ',');
+        write_check(out, "process", "draining");
+    }
+    buffer_append_text(out, "}}\n");
+}

@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: MIT
+// The brain: source -> script -> hub -> net.
+#include "rowcast/router.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/clients.h"
+#include "rowcast/clock.h"
+#include "rowcast/health.h"
+#include "rowcast/history.h"
+#include "rowcast/log.h"
+#include "rowcast/memory.h"
+#include "rowcast/postgres.h"
+#include "rowcast/recorded.h"
+#include "rowcast/script.h"
+#include "rowcast/server.h"
+#include "rowcast/topics.h"
+
+#define TICK 1000            // milliseconds
+#define SUBSCRIBE_WAIT 30000 // milliseconds
+#define DRAIN 5000           // milliseconds
+
+struct router {
+    const struct settings *settings;
+    uv_loop_t *loop;
+    struct script *script;
+    struct topics topics;
+    struct history *history;
+    struct server *server;
+    struct clients *clients;
+    struct postgres_source *postgres;
+    struct recorded_source *recorded;
+    struct source_identity identity;
+    struct health health;
+    bool paused;  // the source, because the workers are behind
+    bool drained; // every client has gone
+    bool waits_for_setup;
+    uv_timer_t tick;
+    uv_prepare_t end_of_turn;
+};
+
+// ---- health ----
+
+static void publish_health(struct router *router)
+{
+    struct buffer alive, ready;
+    buffer_init(&alive, 1 << 16);
+    buffer_init(&ready, 1 << 16);
+    health_write_alive(&alive);
+    health_write_ready(&router->health, &ready);
+    buffer_append_byte(&alive, '\0');
+    buffer_append_byte(&ready, '\0');
+    server_set_health(router->server, alive.bytes, health_ready(&router->health), ready.bytes);
+    buffer_release(&alive);
+    buffer_release(&ready);
+}
+
+static void set_source_health(struct router *router, bool ok, const char *sentence)
+{
+    router->health.source_ok = ok;
+    snprintf(router->health.source, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
+    publish_health(router);
+}
+
+static void set_script_health(struct router *router, bool ok, const char *sentence)
+{
+    router->health.scripts_ok = ok;
+    snprintf(router->health.scripts, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
+    if (router->server)
+        publish_health(router);
+}
+
+// ---- rows to events to clients ----
+
+static void take_event(void *user, const struct script_event *source)
+{
+    struct router *router = user;
+    struct event event = {
+        .id = source->id,
+        .type = event_type_hash(source->type, source->type_size),
+        .topic_count = source->topic_count,
+        .frames = {[FORMAT_JSON] = source->frame},
+    };
+    for (uint32_t i = 0; i < source->topic_count; i++)
+        event.topics[i] =
+            topics_take(&router->topics, source->topics[i].name, source->topics[i].size);
+    server_publish(router->server, event.topics, event.topic_count, event.type, source->frame);
+    history_append(router->history, &event, clock_now());
+    for (uint32_t i = 0; i < event.topic_count; i++)
+        topics_unref(&router->topics, event.topics[i]);
+}
+
+static void take_failure(void *user, const struct change *change, const char *script,
+                         const char *message)
+{
+    (void)user;
+    size_t first_line = strcspn(message, "\n");
+    log_write(LOG_ERROR, "row_script_failed",
+              LOG_FIELDS(LOG_TEXT("script", script), LOG_TEXT("op", change_op_name(change->op)),
+                         LOG_NUMBER("change", change->index), LOG_TEXT("traceback", message)),
+              "%.*s; this row made no event", (int)first_line, message);
+}
+
+static void take_transaction(void *user, struct transaction *transaction)
+{
+    struct router *router = user;
+    struct event_id id = source_event_id(&router->identity, transaction);
+    struct script_sink sink = {take_event, take_failure, router};
+    script_transaction(router->script, transaction, &id, &sink);
+    if (transaction->last) {
+        id.change = EVENT_ID_LAST_CHANGE;
+        id.emit = EVENT_ID_LAST_EMIT;
+        history_advance(router->history, &id);
+    }
+    transaction_free(transaction);
+}
+
+// ---- the source ----
+
+static void source_started(void *user, const struct source_identity *identity)
+{
+    struct router *router = user;
+    bool same = router->identity.epoch == identity->epoch &&
+                router->identity.timeline == identity->timeline;
+    if (!same) {
+        struct event_id start = {.epoch = identity->epoch,
+                                 .timeline = identity->timeline,
+                                 .lsn = identity->lsn,
+                                 .change = EVENT_ID_LAST_CHANGE,
+                                 .emit = EVENT_ID_LAST_EMIT};
+        router->identity = *identity;
+        history_start(router->history, &start);
+    }
+    set_source_health(router, true, "ok");
+    log_write(LOG_INFO, "source_started", NULL, "the event stream runs");
+    clients_start(router->clients);
+}
+
+static void source_lost(void *user, const struct fault *fault)
+{
+    struct router *router = user;
+    if (!router->health.source_ok &&
+        strncmp(router->health.source, fault->text, HEALTH_SENTENCE - 1) == 0)
+        return; // said already
+    log_write(LOG_WARN, "source_lost", NULL, "%s", fault->text);
+    set_source_health(router, false, fault->text);
+}
+
+static void source_ended(void *user, const struct fault *fault)
+{
+    struct router *router = user;
+    if (!fault) {
+        log_write(LOG_INFO, "source_ended", NULL,
+                  "the recorded rows are at their end; clients stay connected");
+        return;
+    }
+    log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
+    set_source_health(router, false, fault->text);
+}
+
+static const struct source_callbacks source_callbacks = {source_started, take_transaction,
+                                                         source_lost, source_ended};
+
+static void log_lines(const char *event, char *text)
+{
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest))
+        log_write(LOG_INFO, event, NULL, "%s", line);
+}
+
+// What `rowcast db setup` does, into the log. Blocks for as long as the database takes.
+static int set_up(struct router *router, const struct postgres_config *config, struct fault *fault)
+{
+    size_t count = script_table_count(router->script), size;
+    struct postgres_table *tables = memory_new((count + 1) * sizeof *tables);
+    for (size_t i = 0; i < count; i++)
+        tables[i] = (struct postgres_table){script_table_schema(router->script, i),
+                                            script_table_name(router->script, i)};
+    char *text = NULL;
+    FILE *out = open_memstream(&text, &size);
+    int result = postgres_setup(config, tables, count, false, false, out, fault);
+    fclose(out);
+    log_lines("setup", text);
+    free(text);
+    free(tables);
+    return result;
+}
+
+// With `setup` the database is made ready first; while it is away this is tried again at each tick.
+static int start_postgres(struct router *router, struct fault *fault)
+{
+    const struct settings *settings = router->settings;
+    struct postgres_config config = {settings->database, settings->slot, settings->publication,
+                                     true};
+    router->waits_for_setup = settings->setup && set_up(router, &config, fault) != 0;
+    if (router->waits_for_setup) {
+        if (fault->code != EXIT_UNAVAILABLE)
+            return -1;
+        source_lost(router, fault);
+        return 0;
+    }
+    router->postgres = postgres_source_start(router->loop, &config, &source_callbacks, router);
+    return 0;
+}
+
+static int start_source(struct router *router, struct fault *fault)
+{
+    const struct settings *settings = router->settings;
+    if (strcmp(settings->source, "postgres") != 0)
+        return recorded_source_start(&router->recorded, router->loop, settings->source,
+                                     &source_callbacks, router, fault);
+    if (settings->database)
+        return start_postgres(router, fault);
+    struct source_identity none = {.epoch = source_epoch(NULL, 0)};
+    source_started(router, &none);
+    return 0;
+}
+
+static void pause_source(struct router *router, bool paused)
+{
+    if (router->paused == paused)
+        return;
+    router->paused = paused;
+    if (router->postgres)
+        postgres_source_pause(router->postgres, paused);
+    if (router->recorded)
+        recorded_source_pause(router->recorded, paused);
+}
+
+// ---- the server's callbacks ----
+
+static void client_opened(void *user, struct client_ref ref, const struct handshake *handshake)
+{
+    struct router *router = user;
+    clients_opened(router->clients, ref, handshake, uv_now(router->loop));
+}
+
+static void client_message(void *user, struct client_ref ref, const char *bytes, size_t size,
+                           bool binary)
+{
+    struct router *router = user;
+    clients_message(router->clients, ref, bytes, size, binary, uv_now(router->loop));
+}
+
+static void client_closed(void *user, struct client_ref ref, int code)
+{
+    struct router *router = user;
+    clients_closed(router->clients, ref, code);
+}
+
+static void all_drained(void *user)
+{
+    struct router *router = user;
+    router->drained = true;
+}
+
+// ---- the loop ----
+
+static void close_all(struct router *router)
+{
+    server_free(router->server);
+    router->server = NULL;
+    uv_close((uv_handle_t *)&router->tick, NULL);
+    uv_close((uv_handle_t *)&router->end_of_turn, NULL);
+}
+
+// What a turn has collected goes to the workers before the loop waits again.
+static void on_end_of_turn(uv_prepare_t *handle)
+{
+    struct router *router = container_of(handle, struct router, end_of_turn);
+    if (router->drained) {
+        close_all(router);
+        return;
+    }
+    server_flush(router->server);
+    pause_source(router, server_congested(router->server));
+}
+
+static void on_tick(uv_timer_t *handle)
+{
+    struct router *router = container_of(handle, struct router, tick);
+    history_evict(router->history, clock_now());
+    clients_tick(router->clients, uv_now(router->loop));
+    struct fault fault;
+    if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
+        source_ended(router, &fault);
+}
+
+static int load_scripts(const struct settings *settings, struct script **script,
+                        struct fault *fault)
+{
+    struct script_limits limits = settings_script_limits(settings);
+    return script_load(script, settings->scripts, &limits, fault);
+}
+
+void router_reload(struct router *router)
+{
+    struct script *script;
+    struct fault fault;
+    if (load_scripts(router->settings, &script, &fault) != 0) {
+        log_write(LOG_ERROR, "reload_failed", NULL, "%s; the scripts loaded before go on",
+                  fault.text);
+        set_script_health(router, false, fault.text);
+        return;
+    }
+    script_free(router->script);
+    router->script = script;
+    clients_set_script(router->clients, script);
+    set_script_health(router, true, "ok");
+    log_write(LOG_INFO, "reloaded",
+              LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script))),
+              "the scripts of %s run now", router->settings->scripts);
+}
+
+static int start_server(struct router *router, struct fault *fault)
+{
+    static const struct server_callbacks callbacks = {client_opened, client_message, client_closed,
+                                                      all_drained};
+    const struct settings *settings = router->settings;
+    struct server_config config = {
+        .host = settings->host,
+        .port = (int)settings->port,
+        .workers = (int)settings->workers,
+        .heartbeat = settings->heartbeat,
+        .handshake_timeout = settings->handshake_timeout,
+        .max_header = (size_t)settings->max_header,
+        .max_message = (size_t)settings->max_message,
+        .max_queue = (size_t)settings->max_queue,
+        .max_connections = (uint32_t)settings->max_connections,
+        .paths = settings->paths,
+        .protocols = settings->protocols,
+    };
+    if (server_start(&router->server, router->loop, &config, &callbacks, router, fault) != 0)
+        return -1;
+    clients_set_server(router->clients, router->server);
+    set_source_health(router, false, "the event stream has not begun yet");
+    log_write(LOG_INFO, "listening",
+              LOG_FIELDS(LOG_NUMBER("port", server_port(router->server)),
+                         LOG_NUMBER("workers", settings->workers),
+                         LOG_TEXT("scripts", settings->scripts),
+                         LOG_NUMBER("tables", (int64_t)script_table_count(router->script)),
+                         LOG_TEXT("version", ROWCAST_VERSION)),
+              "listening on port %d", server_port(router->server));
+    return 0;
+}
+
+static int check_database(const struct router *router, struct fault *fault)
+{
+    const struct settings *settings = router->settings;
+    if (settings->database || strcmp(settings->source, "postgres") != 0 ||
+        script_table_count(router->script) == 0)
+        return 0;
+    return fault_set(
+        fault, EXIT_CONFIGURATION,
+        "No database is named, but %s/tables has scripts for %zu tables: set DATABASE_URL "
+        "(postgresql://user@host/name), or run without one: rowcast --source FILE.",
+        settings->scripts, script_table_count(router->script));
+}
+
+int router_start(struct router **result, uv_loop_t *loop, const struct settings *settings,
+                 struct fault *fault)
+{
+    struct router *router = memory_new(sizeof *router);
+    router->settings = settings;
+    router->loop = loop;
+    topics_init(&router->topics);
+    router->history =
+        history_new(&router->topics, (size_t)settings->history, settings->history_time * 1000);
+    struct clients_config config = {NULL, &router->topics, router->history,
+                                    (uint32_t)settings->max_subscriptions, SUBSCRIBE_WAIT};
+    router->clients = clients_new(&config);
+    set_script_health(router, true, "ok");
+    if (load_scripts(settings, &router->script, fault) != 0 || check_database(router, fault) != 0)
+        goto fail;
+    clients_set_script(router->clients, router->script);
+    if (start_server(router, fault) != 0)
+        goto fail;
+    uv_timer_init(loop, &router->tick);
+    uv_timer_start(&router->tick, on_tick, TICK, TICK);
+    uv_prepare_init(loop, &router->end_of_turn);
+    uv_prepare_start(&router->end_of_turn, on_end_of_turn);
+    *result = router;
+    if (start_source(router, fault) == 0)
+        return 0;
+    router_drain(router);
+    uv_run(loop, UV_RUN_DEFAULT);
+
+fail:
+    router_free(router);
+    return -1;
+}
+
+void router_drain(struct router *router)
+{
+    if (router->health.draining)
+        return;
+    router->health.draining = true;
+    publish_health(router);
+    postgres_source_close(router->postgres);
+    recorded_source_close(router->recorded);
+    router->postgres = NULL;
+    router->recorded = NULL;
+    log_write(LOG_INFO, "draining",
+              LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
+              "closing every connection with 1001");
+    server_drain(router->server, DRAIN);
+}
+
+void router_free(struct router *router)
+{
+    if (!router)
+        return;
+    clients_free(router->clients);
+    history_free(router->history);
+    topics_release(&router->topics);
+    script_free(router->script);
+    free(router);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The brain's side of the clients: calls the hooks of client.lua and carries out the commands they return.
+#ifndef ROWCAST_CLIENTS_H
+#define ROWCAST_CLIENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowcast/history.h"
+#include "rowcast/script.h"
+#include "rowcast/server.h"
+#include "rowcast/topics.h"
+
+struct clients;
+
+// What the clients need of the rest; all of it outlives them. `server` may be set later, before the
+// first client comes.
+struct clients_config {
+    struct server *server;
+    struct topics *topics;
+    struct history *history;
+    uint32_t max_subscriptions;
+    int64_t wait; // milliseconds a subscribe waits for the stream to start
+};
+
+struct clients *clients_new(const struct clients_config *config);
+void clients_free(struct clients *clients); // NULL is fine
+void clients_set_server(struct clients *clients, struct server *server);
+void clients_set_script(struct clients *clients, struct script *script); // between two calls only
+
+// The stream has begun: what waited for it goes on, in order.
+void clients_start(struct clients *clients);
+
+// Answers `unavailable` to what has waited too long. `now` in milliseconds of the loop's clock.
+void clients_tick(struct clients *clients, uint64_t now);
+
+void clients_opened(struct clients *clients, struct client_ref ref,
+                    const struct handshake *handshake, uint64_t now);
+void clients_message(struct clients *clients, struct client_ref ref, const char *bytes, size_t size,
+                     bool binary, uint64_t now);
+void clients_closed(struct clients *clients, struct client_ref ref, int code);
+
+#endif

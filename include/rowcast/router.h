@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// The brain: wires source -> script -> hub -> net. One thread, one loop; owns the order of everything.
+#ifndef ROWCAST_ROUTER_H
+#define ROWCAST_ROUTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "rowcast/fault.h"
+#include "rowcast/settings.h"
+
+struct router;
+
+// Loads the scripts, listens, and begins with the source. Serves until `router_drain` has finished.
+// -1 with a sentence. `settings` must outlive it.
+int router_start(struct router **router, uv_loop_t *loop, const struct settings *settings,
+                 struct fault *fault);
+
+// Loads the script folder anew and swaps it in, or keeps the old one and says why in log and /ready.
+void router_reload(struct router *router);
+
+// Unready at once, 1001 to every client, then closes all it has on the loop so that it ends.
+void router_drain(struct router *router);
+
+void router_free(struct router *router); // after the loop has ended; NULL is fine
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+// The settings of contract section 2: one table in settings.c says all there is to say of each.
+// Defaults < scripts/config.lua < the file of --config < environment < flags.
+#ifndef ROWCAST_SETTINGS_H
+#define ROWCAST_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "rowcast/fault.h"
+#include "rowcast/log.h"
+#include "rowcast/script.h"
+
+#define SETTINGS_MAX_LIST 16 // paths, protocols
+
+// The values, parsed. Texts are owned by the settings.
+struct settings {
+    int64_t port;
+    const char *host;     // NULL: 0.0.0.0 and ::
+    int64_t log_level;    // enum log_level
+    const char *database; // NULL: none
+    const char *scripts;
+    const char *source; // "postgres", "-" or a file
+    int64_t workers;
+    const char *slot, *publication;
+    int64_t setup;                                                              // bool
+    int64_t history, max_message, max_event, max_queue, max_header, lua_memory; // bytes
+    int64_t history_time, heartbeat, handshake_timeout; // milliseconds; heartbeat 0: off
+    int64_t max_connections, max_subscriptions;
+    const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated
+    const char *protocols[SETTINGS_MAX_LIST + 1];
+    struct settings_layers *layers; // where each value came from
+};
+
+// What a command line may hold beside settings.
+struct settings_flag {
+    const char *name; // "--dry-run"
+    bool *given;
+};
+
+// Reads all layers. `arguments` are those behind the command's name; what is neither a setting nor one
+// of `flags` (name NULL ends them) goes to `operands` (at most `operand_limit`; more is wrong usage).
+// 0, or -1 with a sentence. settings_release in both cases.
+int settings_read(struct settings *settings, int argument_count, char **arguments,
+                  const struct settings_flag *flags, const char **operands, int operand_limit,
+                  struct fault *fault);
+void settings_release(struct settings *settings);
+
+// The limits of a script VM that they add up to.
+struct script_limits settings_script_limits(const struct settings *settings);
+
+// One line a setting: key = value, and where it came from. Secrets are masked.
+void settings_print(const struct settings *settings, FILE *out);
+
+// The settings part of --help.
+void settings_help(FILE *out);
+
+#endif

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+// Tests of core/app/settings.c: where values come from, and what is refused.
+#include "rowcast/settings.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MAX_ARGUMENTS 8
+
+struct fixture {
+    char folder[64];
+    struct settings settings;
+    struct fault fault;
+};
+
+static int begin(void **state)
+{
+    struct fixture *fixture = calloc(1, sizeof *fixture);
+    strcpy(fixture->folder, "/tmp/rowcast-settings-XXXXXX");
+    assert_non_null(mkdtemp(fixture->folder));
+    setenv("ROWCAST_SCRIPTS", fixture->folder, 1);
+    unsetenv("WS_PORT");
+    unsetenv("DATABASE_URL");
+    *state = fixture;
+    return 0;
+}
+
+static void path_of(const struct fixture *fixture, const char *name, char path[128])
+{
+    snprintf(path, 128, "%s/%s", fixture->folder, name);
+}
+
+static int end(void **state)
+{
+    struct fixture *fixture = *state;
+    char path[128];
+    if (fixture->settings.layers)
+        settings_release(&fixture->settings);
+    path_of(fixture, "config.lua", path);
+    unlink(path);
+    path_of(fixture, "rowcast.conf", path);
+    unlink(path);
+    rmdir(fixture->folder);
+    free(fixture);
+    return 0;
+}
+
+static void write_file(const struct fixture *fixture, const char *name, const char *text)
+{
+    char path[128];
+    path_of(fixture, name, path);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+// Reads the words of `line` as a command line; a word "CONF" becomes the path of the settings file.
+static int read_line(struct fixture *fixture, const char *line)
+{
+    static char words[512];
+    char *arguments[MAX_ARGUMENTS], *rest = NULL, path[128];
+    int count = 0;
+    path_of(fixture, "rowcast.conf", path);
+    snprintf(words, sizeof words, "%s", line);
+    for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        arguments[count++] = strcmp(word, "CONF") == 0 ? path : word;
+    return settings_read(&fixture->settings, count, arguments, NULL, NULL, 0, &fixture->fault);
+}
+
+static void has_defaults(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(read_line(fixture, ""), 0);
+    assert_int_equal(fixture->settings.port, 4001);
+    assert_int_equal(fixture->settings.heartbeat, 30000);
+    assert_int_equal(fixture->settings.max_message, 16384);
+    assert_null(fixture->settings.database);
+    assert_string_equal(fixture->settings.paths[0], "/");
+    assert_string_equal(fixture->settings.paths[1], "/ws");
+    assert_null(fixture->settings.paths[2]);
+}
+
+static void later_layers_win(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "config.lua",
+               "return { port = 1001, max_queue = '8KiB', slot = 'a', heartbeat = 'off', paths = { "
+               "'/x' } }");
+    write_file(fixture, "rowcast.conf", "# a comment\n\nport = 1002\n slot=b \npublication = p\n");
+    setenv("WS_PORT", "1003", 1);
+    assert_int_equal(read_line(fixture, "--config CONF --publication=q"), 0);
+    assert_int_equal(fixture->settings.port, 1003);
+    assert_int_equal(fixture->settings.max_queue, 8192);
+    assert_int_equal(fixture->settings.heartbeat, 0);
+    assert_string_equal(fixture->settings.slot, "b");
+    assert_string_equal(fixture->settings.publication, "q");
+    assert_string_equal(fixture->settings.paths[0], "/x");
+    assert_null(fixture->settings.paths[1]);
+}
+
+static void flags_take_both_forms(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(read_line(fixture, "--port=0 --log-level debug --setup"), 0);
+    assert_int_equal(fixture->settings.port, 0);
+    assert_int_equal(fixture->settings.log_level, LOG_DEBUG);
+    assert_true(fixture->settings.setup);
+}
+
+static void refuses(struct fixture *fixture, const char *line, enum exit_code code,
+                    const char *sentence)
+{
+    assert_int_equal(read_line(fixture, line), -1);
+    assert_int_equal(fixture->fault.code, code);
+    if (!strstr(fixture->fault.text, sentence))
+        fail_msg("'%s' is not in: %s", sentence, fixture->fault.text);
+}
+
+static void an_unknown_flag_is_refused_with_a_suggestion(void **state)
+{
+    refuses(*state, "--prot=1", EXIT_WRONG_USAGE, "did you mean '--port'?");
+}
+
+static void an_unknown_key_is_refused_with_its_line(void **state)
+{
+    write_file(*state, "rowcast.conf", "port = 1\nmax_que = 8KiB\n");
+    refuses(*state, "--config CONF", EXIT_CONFIGURATION,
+            "rowcast.conf:2: there is no setting 'max_que'; did you mean 'max_queue'?");
+}
+
+static void an_unknown_key_of_the_scripts_is_refused(void **state)
+{
+    write_file(*state, "config.lua", "return { hearbeat = '1s' }");
+    refuses(*state, "", EXIT_CONFIGURATION, "did you mean 'heartbeat'?");
+}
+
+static void a_broken_config_names_its_line(void **state)
+{
+    write_file(*state, "config.lua", "return {\n  port =\n}");
+    refuses(*state, "", EXIT_CONFIGURATION, "config.lua:3:");
+}
+
+static void values_out_of_range_name_key_and_origin(void **state)
+{
+    refuses(*state, "--heartbeat 30", EXIT_CONFIGURATION,
+            "heartbeat = 30 (--heartbeat): a duration with its unit");
+}
+
+static void a_flag_without_its_value_is_refused(void **state)
+{
+    refuses(*state, "--port", EXIT_WRONG_USAGE, "--port needs a value");
+}
+
+static void operands_beyond_the_limit_are_refused(void **state)
+{
+    refuses(*state, "somewhere", EXIT_WRONG_USAGE, "'somewhere' is one argument too many");
+}
+
+static void a_missing_file_is_refused(void **state)
+{
+    refuses(*state, "--config /nowhere/rowcast.conf", EXIT_CONFIGURATION,
+            "'/nowhere/rowcast.conf' cannot be read");
+}
+
+static void printing_hides_secrets(void **state)
+{
+    struct fixture *fixture = *state;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    assert_int_equal(read_line(fixture, "--database=postgresql://u:hunter2@h/d"), 0);
+    settings_print(&fixture->settings, out);
+    fclose(out);
+    assert_null(strstr(text, "hunter2"));
+    assert_non_null(strstr(text, "# --database"));
+    assert_non_null(strstr(text, "# default"));
+    free(text);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, begin, end)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(has_defaults),
+        TEST(later_layers_win),
+        TEST(flags_take_both_forms),
+        TEST(an_unknown_flag_is_refused_with_a_suggestion),
+        TEST(an_unknown_key_is_refused_with_its_line),
+        TEST(an_unknown_key_of_the_scripts_is_refused),
+        TEST(a_broken_config_names_its_line),
+        TEST(values_out_of_range_name_key_and_origin),
+        TEST(a_flag_without_its_value_is_refused),
+        TEST(operands_beyond_the_limit_are_refused),
+        TEST(a_missing_file_is_refused),
+        TEST(printing_hides_secrets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
