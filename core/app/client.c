@@ -94,13 +94,14 @@ bool client_remove(struct client *client, uint32_t topic)
     return true;
 }
 
-bool client_hold(struct client *client, const char *bytes, size_t size, bool binary)
+bool client_hold(struct client *client, const char *bytes, size_t size, bool binary, uint64_t asked)
 {
     if (client->held_count == CLIENT_MAX_HELD)
         return false;
     struct held_message *held = memory_new(sizeof *held + size);
     held->size = size;
     held->binary = binary;
+    held->asked = asked;
     memcpy(held->bytes, bytes, size);
     *client->held_end = held;
     client->held_end = &held->next;

@@ -265,7 +265,7 @@ static void carry_out_all(struct clients *clients, struct client *client,
         if (!clients->started && depth == 0 && needs_stream(command)) {
             client->commands = commands;
             client->next_command = next;
-            client->deadline = clients->now + (uint64_t)clients->config.wait;
+            client->deadline = client->asked + (uint64_t)clients->config.wait;
             return;
         }
         if (!carry_out(clients, client, command, depth))
@@ -289,8 +289,9 @@ static void run_hook(struct clients *clients, struct client *client, struct scri
 // ---- waiting for the stream ----
 
 static void run_message(struct clients *clients, struct client *client, const char *bytes,
-                        size_t size, bool binary)
+                        size_t size, bool binary, uint64_t asked)
 {
+    client->asked = asked;
     struct script_call call = {
         .hook = HOOK_MESSAGE, .payload = bytes, .payload_size = size, .binary = binary};
     run_hook(clients, client, &call, 0);
@@ -304,7 +305,7 @@ static void resume(struct clients *clients, struct client *client)
     client->commands = NULL;
     carry_out_all(clients, client, commands, client->next_command, 0);
     while (!client->commands && (held = client_take_held(client))) {
-        run_message(clients, client, held->bytes, held->size, held->binary);
+        run_message(clients, client, held->bytes, held->size, held->binary, held->asked);
         free(held);
     }
 }
@@ -329,13 +330,14 @@ void clients_start(struct clients *clients)
     for_each_waiting(clients, resume);
 }
 
+// What is behind an answer may have waited as long: each counts from its own arrival.
 static void give_up(struct clients *clients, struct client *client)
 {
-    if (client->deadline > clients->now)
-        return;
-    struct script_command *command = &client->commands->items[client->next_command++];
-    report_error(clients, client, command, "unavailable", UNAVAILABLE, 0);
-    resume(clients, client);
+    while (client->commands && client->deadline <= clients->now) {
+        struct script_command *command = &client->commands->items[client->next_command++];
+        report_error(clients, client, command, "unavailable", UNAVAILABLE, 0);
+        resume(clients, client);
+    }
 }
 
 void clients_tick(struct clients *clients, uint64_t now)
@@ -356,6 +358,7 @@ void clients_opened(struct clients *clients, struct client_ref ref,
     log_write(LOG_DEBUG, "client_connected",
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
               "a client has connected");
+    client->asked = now;
     struct script_call call = {.hook = HOOK_CONNECT};
     run_hook(clients, client, &call, 0);
 }
@@ -368,10 +371,10 @@ void clients_message(struct clients *clients, struct client_ref ref, const char 
     if (!client)
         return;
     if (!client->commands) {
-        run_message(clients, client, bytes, size, binary);
+        run_message(clients, client, bytes, size, binary, now);
         return;
     }
-    if (!client_hold(client, bytes, size, binary)) {
+    if (!client_hold(client, bytes, size, binary, now)) {
         struct script_command nothing = {0};
         report_error(clients, client, &nothing, "unavailable",
                      "The event stream is not available yet, and too many messages wait for it", 0);

@@ -19,10 +19,14 @@ static int run_verb(const char *verb, const struct settings *settings,
     struct fault fault;
     struct postgres_config config = {settings->database, settings->slot, settings->publication,
                                      false};
-    int result = strcmp(verb, "setup") == 0
-                     ? postgres_setup(&config, tables, count, options->identity_full,
-                                      options->dry_run, stdout, &fault)
-                     : postgres_status(&config, tables, count, stdout, &fault);
+    int result;
+    if (strcmp(verb, "setup") == 0)
+        result = postgres_setup(&config, tables, count, options->identity_full, options->dry_run,
+                                stdout, &fault);
+    else if (strcmp(verb, "drop") == 0)
+        result = postgres_drop(&config, options->dry_run, stdout, &fault);
+    else
+        result = postgres_status(&config, tables, count, stdout, &fault);
     return result < 0 ? command_fail(&fault) : result > 0 ? EXIT_FAILED : EXIT_FINE;
 }
 
@@ -51,6 +55,19 @@ static int run(const char *verb, const struct settings *settings, const struct o
     return code;
 }
 
+static bool is_verb(const char *word)
+{
+    return word &&
+           (strcmp(word, "setup") == 0 || strcmp(word, "status") == 0 || strcmp(word, "drop") == 0);
+}
+
+static int refuse_verb(void)
+{
+    struct fault fault;
+    fault_set(&fault, EXIT_WRONG_USAGE, "'rowcast db' is followed by setup, status or drop.");
+    return command_fail(&fault);
+}
+
 int command_db(int argument_count, char **arguments)
 {
     struct settings settings;
@@ -61,14 +78,7 @@ int command_db(int argument_count, char **arguments)
     int code;
     if (command_settings(&settings, argument_count, arguments, flags, operands, 1, &code) != 0)
         return code;
-    const char *verb = operands[0];
-    if (verb && (strcmp(verb, "setup") == 0 || strcmp(verb, "status") == 0)) {
-        code = run(verb, &settings, &options);
-    } else {
-        struct fault fault;
-        fault_set(&fault, EXIT_WRONG_USAGE, "'rowcast db' is followed by setup or status.");
-        code = command_fail(&fault);
-    }
+    code = is_verb(operands[0]) ? run(operands[0], &settings, &options) : refuse_verb();
     settings_release(&settings);
     return code;
 }

@@ -21,8 +21,8 @@ static const struct command commands[] = {
     {"check", command_check, "rowcast check [SETTING...]", "loads all scripts without serving"},
     {"replay", command_replay, "rowcast replay FILE [--scripts DIR]",
      "runs recorded rows through the scripts, prints the events"},
-    {"db", command_db, "rowcast db setup|status [--dry-run] [--identity-full] [SETTING...]",
-     "makes or shows publication, slot and replica identity"},
+    {"db", command_db, "rowcast db setup|status|drop [--dry-run] [--identity-full] [SETTING...]",
+     "makes, shows or drops publication and slot"},
     {"version", command_version, "rowcast version", "prints the version"},
     {"help", command_help, "rowcast help", "prints this"},
 };

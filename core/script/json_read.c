@@ -92,8 +92,8 @@ static void add_utf8(luaL_Buffer *text, unsigned code)
 static void read_unicode(struct reader *reader, luaL_Buffer *text)
 {
     unsigned code = (unsigned)hex4(reader);
-    if (code >= 0xd800 && code <= 0xdbff && reader->end - reader->at >= 6 && reader->at[0] == '\\' &&
-        reader->at[1] == 'u') {
+    if (code >= 0xd800 && code <= 0xdbff && reader->end - reader->at >= 6 &&
+        reader->at[0] == '\\' && reader->at[1] == 'u') {
         const char *back = reader->at;
         reader->at += 2;
         unsigned low = (unsigned)hex4(reader);

@@ -14,7 +14,8 @@
 void json_write_number(lua_State *lua, double number, struct buffer *out)
 {
     if (!isfinite(number))
-        luaL_error(lua, "a number that is %s cannot go into an event", isnan(number) ? "NaN" : "infinite");
+        luaL_error(lua, "a number that is %s cannot go into an event",
+                   isnan(number) ? "NaN" : "infinite");
     char text[32];
     int size = 0;
     if (number == floor(number) && fabs(number) <= EXACT_INTEGER)

@@ -14,7 +14,8 @@
 
 #define MAX_FILE_SIZE (1 << 20)
 
-#define MODULES "rowcast.modules" // registry: name -> what the module returned, or false while it loads
+#define MODULES                                                                                    \
+    "rowcast.modules" // registry: name -> what the module returned, or false while it loads
 
 static int refuse_file(lua_State *lua, const char *path, const char *why)
 {
@@ -42,20 +43,25 @@ static ssize_t push_file(lua_State *lua, const char *path)
 bool loader_load(lua_State *lua, const char *name)
 {
     struct vm *vm = vm_of(lua);
+    const char *outer = vm->loading;
+    vm->loading = name;
     const char *path = lua_pushfstring(lua, "%s/%s", vm->folder, name); // [path]
     ssize_t size = push_file(lua, path);                                // [path, bytes]
     if (size < 0) {
         lua_pop(lua, 1);
+        vm->loading = outer;
         return false;
     }
     const char *chunk = lua_pushfstring(lua, "@%s", path); // [path, bytes, chunk]
     if (luaL_loadbufferx(lua, lua_touserdata(lua, -2), (size_t)size, chunk, "t") != 0)
         lua_error(lua);
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->environment); // [path, bytes, chunk, function, environment]
+    lua_rawgeti(lua, LUA_REGISTRYINDEX,
+                vm->environment); // [path, bytes, chunk, function, environment]
     lua_setfenv(lua, -2);
     lua_call(lua, 0, 1); // [path, bytes, chunk, result]
     lua_replace(lua, -4);
     lua_pop(lua, 2); // [result]
+    vm->loading = outer;
     return true;
 }
 
@@ -93,7 +99,8 @@ int loader_require(lua_State *lua)
     const char *relative = luaL_gsub(lua, name, ".", "/"); // [name, modules, relative]
     const char *file = lua_pushfstring(lua, "lib/%s.lua", relative);
     if (!loader_load(lua, file))
-        return luaL_error(lua, "module '%s' not found: there is no %s/%s", name, vm_of(lua)->folder, file);
+        return luaL_error(lua, "module '%s' not found: there is no %s/%s", name, vm_of(lua)->folder,
+                          file);
     if (lua_isnil(lua, -1)) {
         lua_pop(lua, 1);
         lua_pushboolean(lua, 1);

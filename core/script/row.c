@@ -220,8 +220,8 @@ static void write_separator(struct buffer *out, bool *first)
 }
 
 // The fields that are no columns, behind the columns. [fields] stays.
-static void write_further_fields(lua_State *lua, const struct relation *relation, struct buffer *out,
-                                 bool *first)
+static void write_further_fields(lua_State *lua, const struct relation *relation,
+                                 struct buffer *out, bool *first)
 {
     size_t count;
     struct json_key *keys = json_keys(lua, lua_gettop(lua), &count); // [fields, keys]
@@ -296,7 +296,8 @@ static int row_index(lua_State *lua)
 
 static int row_newindex(lua_State *lua)
 {
-    return luaL_error(lua, "rows are read only; rowcast.extend(row, fields) makes one with more fields");
+    return luaL_error(lua,
+                      "rows are read only; rowcast.extend(row, fields) makes one with more fields");
 }
 
 // Columns in table order without NULLs, then added fields in their order.
@@ -375,8 +376,10 @@ static int row_tostring(lua_State *lua)
 
 void row_setup(lua_State *lua)
 {
-    static const luaL_Reg methods[] = {
-        {"__index", row_index}, {"__newindex", row_newindex}, {"__tostring", row_tostring}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"__index", row_index},
+                                       {"__newindex", row_newindex},
+                                       {"__tostring", row_tostring},
+                                       {NULL, NULL}};
     lua_newtable(lua);
     luaL_register(lua, NULL, methods);
     lua_pushboolean(lua, 0);

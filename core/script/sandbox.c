@@ -281,19 +281,22 @@ static void copy_names(lua_State *lua, const char *library, const char *const *n
 
 static void add_base(lua_State *lua)
 {
-    static const char *const kept[] = {"assert", "error",        "getmetatable", "pcall",  "rawequal", "rawget",
-                                       "select", "setmetatable", "tonumber",     "type",   "unpack",   NULL};
-    static const luaL_Reg own[] = {
-        {"pairs", ordered_pairs},     {"ipairs", ordered_ipairs}, {"next", ordered_next}, {"print", print},
-        {"tostring", plain_tostring}, {"xpcall", plain_xpcall},   {"require", loader_require}, {NULL, NULL}};
+    static const char *const kept[] = {"assert",   "error",  "getmetatable", "pcall",
+                                       "rawequal", "rawget", "select",       "setmetatable",
+                                       "tonumber", "type",   "unpack",       NULL};
+    static const luaL_Reg own[] = {{"pairs", ordered_pairs},     {"ipairs", ordered_ipairs},
+                                   {"next", ordered_next},       {"print", print},
+                                   {"tostring", plain_tostring}, {"xpcall", plain_xpcall},
+                                   {"require", loader_require},  {NULL, NULL}};
     copy_names(lua, NULL, kept);
     luaL_register(lua, NULL, own);
 }
 
 static void add_string(lua_State *lua)
 {
-    static const char *const kept[] = {"byte", "char", "find", "gmatch", "gsub",  "len", "lower",
-                                       "match", "rep", "reverse", "sub",  "upper", NULL};
+    static const char *const kept[] = {"byte", "char",  "find",  "gmatch", "gsub",
+                                       "len",  "lower", "match", "rep",    "reverse",
+                                       "sub",  "upper", NULL};
     lua_newtable(lua); // [environment, string]
     copy_names(lua, "string", kept);
     lua_getglobal(lua, "string");
@@ -301,7 +304,8 @@ static void add_string(lua_State *lua)
     lua_pushcclosure(lua, plain_format, 1);
     lua_setfield(lua, -3, "format");
     lua_pop(lua, 1);
-    lua_pushliteral(lua, ""); // ("x"):rep(3) finds the same functions, and nobody reaches their table
+    lua_pushliteral(lua,
+                    ""); // ("x"):rep(3) finds the same functions, and nobody reaches their table
     lua_getmetatable(lua, -1);
     lua_pushvalue(lua, -3);
     lua_setfield(lua, -2, "__index");
@@ -377,10 +381,10 @@ static void make_array_metatable(lua_State *lua)
 void sandbox_setup(lua_State *lua)
 {
     static const char *const tables[] = {"concat", "insert", "maxn", "remove", "sort", NULL};
-    static const char *const maths[] = {"abs",  "acos", "asin",  "atan",  "atan2", "ceil", "cos", "cosh",
-                                        "deg",  "exp",  "floor", "fmod",  "frexp", "huge", "ldexp", "log",
-                                        "log10", "max", "min",   "modf",  "pi",    "pow",  "rad", "sin",
-                                        "sinh", "sqrt", "tan",   "tanh",  NULL};
+    static const char *const maths[] = {
+        "abs",   "acos", "asin",  "atan", "atan2", "ceil", "cos",   "cosh", "deg", "exp",
+        "floor", "fmod", "frexp", "huge", "ldexp", "log",  "log10", "max",  "min", "modf",
+        "pi",    "pow",  "rad",   "sin",  "sinh",  "sqrt", "tan",   "tanh", NULL};
     open_libraries(lua);
     make_array_metatable(lua);
     row_setup(lua);

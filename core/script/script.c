@@ -42,7 +42,8 @@ static int take_function(lua_State *lua, const char *file, const char *name)
         return LUA_NOREF;
     }
     if (!lua_isfunction(lua, -1))
-        luaL_error(lua, "%s:1: '%s' is a %s; a function is expected", file, name, luaL_typename(lua, -1));
+        luaL_error(lua, "%s:1: '%s' is a %s; a function is expected", file, name,
+                   luaL_typename(lua, -1));
     return luaL_ref(lua, LUA_REGISTRYINDEX);
 }
 
@@ -101,8 +102,8 @@ static int load_messages_body(lua_State *lua)
 
 static int load_client_body(lua_State *lua)
 {
-    static const char *const names[HOOK_COUNT] = {"connect", "message", "subscribed", "unsubscribed",
-                                                  "pong",    "error",   "disconnect"};
+    static const char *const names[HOOK_COUNT] = {
+        "connect", "message", "subscribed", "unsubscribed", "pong", "error", "disconnect"};
     struct load *load = lua_touserdata(lua, 1);
     struct script *script = load->script;
     if (!loader_load(lua, load->file))
@@ -158,8 +159,9 @@ static int add_table(struct script *script, const char *file, struct fault *faul
     map_put(&script->by_name, name, strlen(name), script->table_count++);
     free(name);
     if (twice)
-        return fault_set(fault, EXIT_CONFIGURATION, "%s:1: another file is the script of %s.%s already",
-                         table->file, table->schema, table->table);
+        return fault_set(fault, EXIT_CONFIGURATION,
+                         "%s:1: another file is the script of %s.%s already", table->file,
+                         table->schema, table->table);
     char *relative = memory_format("tables/%s", file);
     struct load load = {script, relative, table};
     int result = run(script, load_table_body, &load, fault);
@@ -173,7 +175,8 @@ static int load_tables(struct script *script, struct fault *fault)
     struct dirent **files = NULL;
     int count = scandir(path, &files, is_lua_file, alphasort), result = 0;
     if (count < 0 && errno != ENOENT)
-        result = fault_set(fault, EXIT_CONFIGURATION, "%s: cannot be read: %s", path, strerror(errno));
+        result =
+            fault_set(fault, EXIT_CONFIGURATION, "%s: cannot be read: %s", path, strerror(errno));
     script->tables = memory_new(((size_t)(count > 0 ? count : 0) + 1) * sizeof *script->tables);
     for (int i = 0; i < count; i++) {
         if (result == 0)
@@ -190,9 +193,10 @@ static int check_folder(const char *folder, struct fault *fault)
     struct stat status;
     if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
         return 0;
-    return fault_set(fault, EXIT_CONFIGURATION,
-                     "The script folder '%s' cannot be read: %s; --scripts DIR (or ROWCAST_SCRIPTS) names it.",
-                     folder, errno == ENOENT ? "it does not exist" : "it is not a folder");
+    return fault_set(
+        fault, EXIT_CONFIGURATION,
+        "The script folder '%s' cannot be read: %s; --scripts DIR (or ROWCAST_SCRIPTS) names it.",
+        folder, errno == ENOENT ? "it does not exist" : "it is not a folder");
 }
 
 static struct script *script_new(const char *folder, const struct script_limits *limits)
@@ -284,7 +288,8 @@ struct config {
 
 static const char *setting_text(lua_State *lua, const char *key)
 {
-    const char *text = lua_isboolean(lua, -1) ? (lua_toboolean(lua, -1) ? "on" : "off") : lua_tostring(lua, -1);
+    const char *text =
+        lua_isboolean(lua, -1) ? (lua_toboolean(lua, -1) ? "on" : "off") : lua_tostring(lua, -1);
     if (!text)
         luaL_error(lua, "%s/config.lua:1: '%s' is a %s; a string or a number is expected",
                    vm_of(lua)->folder, key, luaL_typename(lua, -1));
@@ -328,7 +333,8 @@ int script_config(const char *folder, void (*each)(void *user, const char *key, 
     char failure[FAILURE_SIZE];
     struct config config = {each, user};
     struct vm *vm = vm_new(folder, CONFIG_MEMORY);
-    int result = vm ? vm_run(vm, config_body, &config, SCRIPT_ROW_STEPS, failure, sizeof failure) : 0;
+    int result =
+        vm ? vm_run(vm, config_body, &config, SCRIPT_ROW_STEPS, failure, sizeof failure) : 0;
     vm_free(vm);
     if (result == 0)
         return 0;

@@ -176,7 +176,8 @@ static int hook_body(lua_State *lua)
 {
     struct hook_run *run = lua_touserdata(lua, 1);
     lua_settop(lua, 0);
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, run->script->hooks[run->call->hook]); // [hook]
+    vm_of(lua)->handler = run->script->hooks[run->call->hook];
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, vm_of(lua)->handler); // [hook]
     lua_pushvalue(lua, 1);
     lua_call(lua, push_arguments(lua, run), 1); // [hook, result]
     if (lua_toboolean(lua, 2))
@@ -190,7 +191,8 @@ bool script_has_hook(const struct script *script, enum script_hook hook)
 }
 
 struct script_commands *script_client(struct script *script, const struct script_client *client,
-                                      const struct script_call *call, char *failure, size_t failure_size)
+                                      const struct script_call *call, char *failure,
+                                      size_t failure_size)
 {
     failure[0] = '\0';
     if (!script_has_hook(script, call->hook))

@@ -81,8 +81,9 @@ static const char *take_json(struct parser *parser, const char *key, size_t maxi
     buffer_clear(out);
     json_write(lua, -1, out);
     if (out->wanted > maximum)
-        refuse(lua, lua_pushfstring(lua, "a command whose '%s' takes %d bytes as JSON; at most %d are kept",
-                                    key, (int)out->wanted, (int)maximum));
+        refuse(lua, lua_pushfstring(
+                        lua, "a command whose '%s' takes %d bytes as JSON; at most %d are kept",
+                        key, (int)out->wanted, (int)maximum));
     lua_pop(lua, 1);
     *size = out->size;
     return arena_copy(&parser->commands->arena, out->bytes, out->size);
@@ -156,7 +157,8 @@ static void parse_state(struct parser *parser)
 {
     if (!lua_istable(parser->lua, -1))
         refuse(parser->lua, "a command whose 'state' is no table");
-    parser->command->state = take_json(parser, "state", SCRIPT_MAX_STATE, &parser->command->state_size);
+    parser->command->state =
+        take_json(parser, "state", SCRIPT_MAX_STATE, &parser->command->state_size);
 }
 
 static void parse_topic(struct parser *parser, const char *key)
@@ -243,8 +245,8 @@ static void check_keys(struct parser *parser, const struct verb *verb)
     struct json_key *keys = json_keys(lua, parser->index, &count);
     for (size_t i = 0; i < count; i++)
         if (keys[i].is_number || !is_option(verb, keys[i].text))
-            refuse(lua, lua_pushfstring(lua, "a '%s' command with '%s', which it does not take", verb->key,
-                                        keys[i].is_number ? "[number]" : keys[i].text));
+            refuse(lua, lua_pushfstring(lua, "a '%s' command with '%s', which it does not take",
+                                        verb->key, keys[i].is_number ? "[number]" : keys[i].text));
     lua_pop(lua, 1);
 }
 

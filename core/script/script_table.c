@@ -77,7 +77,8 @@ void message_write(lua_State *lua, int index, const char *extra, bool is_event, 
 }
 
 // What goes out instead of an event beyond the limit: its plain top-level values and its size.
-static void write_notice(lua_State *lua, int index, const char *extra, size_t size, struct buffer *out)
+static void write_notice(lua_State *lua, int index, const char *extra, size_t size,
+                         struct buffer *out)
 {
     lua_newtable(lua); // [notice]
     lua_pushnil(lua);
@@ -144,11 +145,13 @@ static void add_topic(lua_State *lua, struct script *script, struct script_event
     if (!twice && event->topic_count == EVENT_MAX_TOPICS)
         refuse(lua, "an event with more than 16 topics");
     if (!twice)
-        event->topics[event->topic_count++] = (struct script_topic){keep_name(script, name, size), size};
+        event->topics[event->topic_count++] =
+            (struct script_topic){keep_name(script, name, size), size};
     lua_pop(lua, 1);
 }
 
-static void take_topics(lua_State *lua, int index, struct script *script, struct script_event *event)
+static void take_topics(lua_State *lua, int index, struct script *script,
+                        struct script_event *event)
 {
     lua_getfield(lua, index, "topic");
     if (!lua_istable(lua, -1)) {
@@ -172,7 +175,8 @@ static void refuse_own_keys(lua_State *lua, int index)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         lua_getfield(lua, index, keys[i]);
         if (!lua_isnil(lua, -1))
-            refuse(lua, lua_pushfstring(lua, "an event that sets '%s', which the core adds", keys[i]));
+            refuse(lua,
+                   lua_pushfstring(lua, "an event that sets '%s', which the core adds", keys[i]));
         lua_pop(lua, 1);
     }
 }
@@ -269,6 +273,7 @@ static int change_body(lua_State *lua)
 {
     struct row_run *run = lua_touserdata(lua, 1);
     lua_settop(lua, 0);
+    vm_of(lua)->handler = run->handler;
     lua_rawgeti(lua, LUA_REGISTRYINDEX, run->handler); // [handler]
     lua_pushvalue(lua, 1);
     lua_call(lua, push_arguments(lua, run->change), 1); // [handler, result]

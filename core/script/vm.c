@@ -17,6 +17,8 @@
 // Room for the little that the host does in the VM while no script runs.
 #define HEADROOM (256 * 1024)
 
+#define POSITION_SIZE 256
+
 struct vm *vm_of(lua_State *lua)
 {
     void *vm;
@@ -68,13 +70,49 @@ void vm_charge(lua_State *lua, size_t steps)
         count_steps(lua, NULL);
 }
 
-// [message] -> [message with traceback]. Survives error objects that are not strings, without calling
-// anything of theirs.
+// "path:line:" at the beginning, as Lua puts it before most messages.
+static bool has_position(const char *message)
+{
+    const char *colon = strchr(message, ':');
+    if (!colon || colon == message || strcspn(message, "\n") < (size_t)(colon - message))
+        return false;
+    size_t digits = strspn(colon + 1, "0123456789");
+    return digits > 0 && colon[1 + digits] == ':';
+}
+
+// Writes where the VM is: the innermost line of a script; else the handler under way; else the file
+// being loaded. Allocates nothing, so that it works when there is no memory left.
+static void write_position(lua_State *lua, char *text, size_t size)
+{
+    struct vm *vm = vm_of(lua);
+    lua_Debug where;
+    for (int level = 0; lua_getstack(lua, level, &where); level++)
+        if (lua_getinfo(lua, "Sl", &where) && where.currentline > 0) {
+            snprintf(text, size, "%s:%d", where.short_src, where.currentline);
+            return;
+        }
+    if (vm->handler != LUA_NOREF) {
+        lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->handler);
+        lua_getinfo(lua, ">S", &where);
+        snprintf(text, size, "%s:%d", where.short_src, where.linedefined);
+    } else {
+        snprintf(text, size, "%s%s%s:1", vm->folder, vm->loading ? "/" : "",
+                 vm->loading ? vm->loading : "");
+    }
+}
+
+// [message] -> [message with position and traceback]. Survives error objects that are not strings,
+// without calling anything of theirs.
 static int add_traceback(lua_State *lua)
 {
+    char position[POSITION_SIZE];
     const char *message = lua_tostring(lua, 1);
     if (!message)
         message = lua_pushfstring(lua, "the error raised is a %s value", luaL_typename(lua, 1));
+    if (!has_position(message)) {
+        write_position(lua, position, sizeof position);
+        message = lua_pushfstring(lua, "%s: %s", position, message);
+    }
     luaL_traceback(lua, lua, message, 1);
     return 1;
 }
@@ -106,6 +144,7 @@ struct vm *vm_new(const char *folder, size_t memory_limit)
     vm->memory = (size_t)lua_gc(vm->lua, LUA_GCCOUNT, 0) * 1024;
     vm->memory_limit = memory_limit + HEADROOM;
     vm->folder = memory_text(folder);
+    vm->handler = LUA_NOREF;
     vm->allocate = lua_getallocf(vm->lua, &vm->allocate_user);
     lua_setallocf(vm->lua, counted_allocate, vm);
     luaJIT_setmode(vm->lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);
@@ -133,14 +172,18 @@ void vm_free(struct vm *vm)
     free(vm);
 }
 
+// Out of memory comes without the message handler: nothing can be pushed then.
 static void describe(struct vm *vm, int status, char *failure, size_t size)
 {
     const char *message = lua_tostring(vm->lua, -1);
-    if (status == LUA_ERRMEM || !message)
-        snprintf(failure, size, "%s: stopped: it took more than %zu KiB of memory", vm->folder,
-                 (vm->memory_limit) / 1024);
-    else
+    char position[POSITION_SIZE];
+    if (status != LUA_ERRMEM && message) {
         snprintf(failure, size, "%s", message);
+        return;
+    }
+    write_position(vm->lua, position, sizeof position);
+    snprintf(failure, size, "%s: stopped: it took more than %zu KiB of memory", position,
+             (vm->memory_limit - HEADROOM) / 1024);
 }
 
 int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, char *failure,
@@ -163,9 +206,12 @@ int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, cha
     if (status != 0) {
         describe(vm, status, failure, failure_size);
         lua_settop(lua, top);
+        vm->handler = LUA_NOREF;
+        vm->loading = NULL;
         lua_gc(lua, LUA_GCCOLLECT, 0);
         return -1;
     }
     lua_settop(lua, top);
+    vm->handler = LUA_NOREF;
     return 0;
 }

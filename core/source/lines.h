@@ -21,7 +21,7 @@ struct lines {
 void lines_init(struct lines *lines);
 void lines_release(struct lines *lines);
 
-// Room for LINES_PIECE_SIZE bytes, or NULL: the line is too long. Ends the life of lines returned before.
+// Room for LINES_PIECE_SIZE bytes, or NULL: the line is too long. Lines returned before end here.
 char *lines_room(struct lines *lines);
 void lines_add(struct lines *lines, size_t size); // so many bytes were put there
 

@@ -6,7 +6,7 @@
 
 #include "rowcast/change.h"
 
-// Zeroed but for `deliver` and `user`, it is ready. Invariant: `open` is NULL outside a transaction.
+// Ready when zeroed but for `deliver` and `user`. Invariant: `open` is NULL outside a transaction.
 struct parts {
     void (*deliver)(void *user, struct transaction *transaction); // takes it over
     void *user;

@@ -22,7 +22,8 @@ struct pgoutput {
     uint64_t end_lsn; // of the newest Commit
 };
 
-// The readers below say what is wrong with a message by wire_refuse; pgoutput_feed makes the sentence.
+// The readers below say what is wrong with a message by wire_refuse; pgoutput_feed makes the
+// sentence.
 
 static bool in_transaction(const struct pgoutput *decoder, struct wire *wire)
 {
@@ -80,7 +81,8 @@ static void make_absent(struct row *key)
             values[i].state = VALUE_ABSENT;
 }
 
-// A TOASTed value that the update did not touch is in the old row if that has it (REPLICA IDENTITY FULL).
+// A TOASTed value that the update did not touch is in the old row if that has it (REPLICA IDENTITY
+// FULL).
 static void fill_unchanged(struct row *new_row, const struct row *old_row)
 {
     struct value *values = (struct value *)new_row->values;
@@ -190,7 +192,8 @@ static void read_begin(struct pgoutput *decoder, struct wire *wire)
         parts_begin(&decoder->parts, lsn, xid, time + EPOCH_2000);
 }
 
-// Delivering is left to pgoutput_feed: the message must be right to its end before anyone hears of it.
+// Delivering is left to pgoutput_feed: the message must be right to its end before anyone hears of
+// it.
 static void read_commit(struct pgoutput *decoder, struct wire *wire)
 {
     wire_u8(wire);

@@ -216,7 +216,8 @@ void postgres_check(struct postgres_source *source)
     free(command);
 }
 
-// Another process reads the slot: this connection stays, so that there is one when the slot is free.
+// Another process reads the slot: this connection stays, so that there is one when the slot is
+// free.
 static void stand_by(struct postgres_source *source, const struct fault *fault)
 {
     if (!source->retry) {

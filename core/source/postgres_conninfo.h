@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a connection is made: the user's parameters and ours. With the other postgres_*.c the one door
-// to libpq. Private to this room.
+// How a connection is made: the user's parameters and ours. With the other postgres_*.c the one
+// door to libpq. Private to this room.
 #ifndef ROWCAST_SOURCE_POSTGRES_CONNINFO_H
 #define ROWCAST_SOURCE_POSTGRES_CONNINFO_H
 

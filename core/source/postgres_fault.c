@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Server texts in, sentences out. The texts were taken from PostgreSQL 14 to 18; where the server speaks
-// another language, the SQLSTATE tells, and else its own words are passed on.
+// Server texts in, sentences out. The texts are those of PostgreSQL 14 to 18; where the server
+// speaks another language, the SQLSTATE tells, and else its own words are passed on.
 #include "postgres_fault.h"
 
 #include <stdio.h>
@@ -12,56 +12,55 @@
 // ---- sentences ----
 
 const char POSTGRES_WAL_LEVEL[] =
-    "{where} does not log row changes: its wal_level is {said}, not logical. As a superuser run: "
-    "ALTER SYSTEM SET wal_level = 'logical'; and restart the server.";
+    "{where} does not log row changes: its wal_level is {said}, not logical. As a superuser "
+    "run: ALTER SYSTEM SET wal_level = 'logical'; and restart the server.";
 const char POSTGRES_STANDBY[] =
-    "{where} is a standby, and its stream can only be read from the primary. Name the primary in "
-    "DATABASE_URL, or all hosts together with target_session_attrs=read-write.";
+    "{where} is a standby, and its stream can only be read from the primary. Name the "
+    "primary in DATABASE_URL, or all hosts together with target_session_attrs=read-write.";
 const char POSTGRES_NO_PUBLICATION[] =
-    "The publication \"{publication}\" does not exist in {where}: it says which tables are sent. "
-    "Create it with: rowcast db setup";
-const char POSTGRES_NO_SLOT[] = "The replication slot \"{slot}\" does not exist in {where}: it is "
-                                "the place in the stream up to "
-                                "which all was read. Create it with: rowcast db setup";
+    "The publication \"{publication}\" does not exist in {where}: it says which tables are "
+    "sent. Create it with: rowcast db setup";
+const char POSTGRES_NO_SLOT[] =
+    "The replication slot \"{slot}\" does not exist in {where}: it is the place in the "
+    "stream up to which all was read. Create it with: rowcast db setup";
 const char POSTGRES_SLOT_LOST[] =
     "The replication slot \"{slot}\" in {where} is lost: it fell further behind than "
-    "max_slot_wal_keep_size allows, and the changes since then are gone. Make a new one with: "
-    "rowcast "
-    "db drop; rowcast db setup. Clients are then told to fetch their state anew.";
+    "max_slot_wal_keep_size allows, and the changes since then are gone. Make a new one "
+    "with: rowcast db drop; rowcast db setup. Clients are then told to fetch their state "
+    "anew.";
 const char POSTGRES_SLOT_DATABASE[] =
-    "The replication slot \"{slot}\" belongs to the database \"{said}\", not to {where}. Choose "
-    "another name with --slot (ROWCAST_SLOT) and run: rowcast db setup";
+    "The replication slot \"{slot}\" belongs to the database \"{said}\", not to {where}. "
+    "Choose another name with --slot (ROWCAST_SLOT) and run: rowcast db setup";
 const char POSTGRES_SLOT_PHYSICAL[] =
-    "The replication slot \"{slot}\" in {where} is a physical one, made for a standby server. "
-    "Choose "
-    "another name with --slot (ROWCAST_SLOT) and run: rowcast db setup";
+    "The replication slot \"{slot}\" in {where} is a physical one, made for a standby "
+    "server. Choose another name with --slot (ROWCAST_SLOT) and run: rowcast db setup";
 const char POSTGRES_SLOT_PLUGIN[] =
-    "The replication slot \"{slot}\" in {where} was made for the output plugin {said}, not for "
-    "pgoutput: another program uses it. Choose another name with --slot (ROWCAST_SLOT) and run: "
-    "rowcast db setup";
-const char POSTGRES_SLOT_ACTIVE[] = "The replication slot \"{slot}\" in {where} is being read by "
-                                    "{said}. This instance stands by and "
-                                    "takes over when that one ends.";
+    "The replication slot \"{slot}\" in {where} was made for the output plugin {said}, not "
+    "for pgoutput: another program uses it. Choose another name with --slot (ROWCAST_SLOT) "
+    "and run: rowcast db setup";
+const char POSTGRES_SLOT_ACTIVE[] =
+    "The replication slot \"{slot}\" in {where} is being read by {said}. This instance "
+    "stands by and takes over when that one ends.";
 const char POSTGRES_SLOT_NAME[] =
-    "\"{slot}\" cannot be the name of a replication slot: PostgreSQL allows 1 to 63 lower-case "
-    "letters, digits and underscores. Choose another one with --slot (ROWCAST_SLOT).";
+    "\"{slot}\" cannot be the name of a replication slot: PostgreSQL allows 1 to 63 "
+    "lower-case letters, digits and underscores. Choose another one with --slot "
+    "(ROWCAST_SLOT).";
 const char POSTGRES_NO_REPLICATION[] =
-    "The user \"{user}\" may not read the change stream of {where}. As a superuser run: ALTER ROLE "
-    "{role} REPLICATION;";
+    "The user \"{user}\" may not read the change stream of {where}. As a superuser run: "
+    "ALTER ROLE {role} REPLICATION;";
 
-static const char UNREACHABLE[] = "{where} cannot be reached: {said}. Check that the server runs "
-                                  "and that DATABASE_URL (--database) "
-                                  "names its host and port: psql \"$DATABASE_URL\" -c 'SELECT 1'";
+static const char UNREACHABLE[] =
+    "{where} cannot be reached: {said}. Check that the server runs and that DATABASE_URL "
+    "(--database) names its host and port: psql \"$DATABASE_URL\" -c 'SELECT 1'";
 static const char BROKEN[] = "The connection to {where} ended: {said}.";
 static const char OTHER[] = "{where} answers: {said}.";
-static const char SLOT_TAKEN_IN_PASSING[] = "The replication slot \"{slot}\" in {where} is being "
-                                            "read by another process. This instance stands "
-                                            "by and takes over when that one ends.";
+static const char SLOT_TAKEN_IN_PASSING[] =
+    "The replication slot \"{slot}\" in {where} is being read by another process. This "
+    "instance stands by and takes over when that one ends.";
 static const char NO_PUBLICATION_THEN[] =
-    "The publication \"{publication}\" did not exist yet, or does not any more, where the slot "
-    "\"{slot}\" of {where} stands, and changes without it cannot be read. Skip them with: rowcast "
-    "db "
-    "setup; Clients are then told to fetch their state anew.";
+    "The publication \"{publication}\" did not exist yet, or does not any more, where the "
+    "slot \"{slot}\" of {where} stands, and changes without it cannot be read. Skip them "
+    "with: rowcast db setup. Clients are then told to fetch their state anew.";
 
 // The first rule whose texts both occur (NULL: any) gives the sentence.
 struct rule {
@@ -73,50 +72,45 @@ struct rule {
 static const struct rule connection_rules[] = {
     {NULL, "no password supplied",
      "{where} wants a password for the user \"{user}\", and none was given. Put it into "
-     "DATABASE_URL "
-     "(postgres://USER:PASSWORD@HOST/DATABASE), into PGPASSWORD or into ~/.pgpass."},
+     "DATABASE_URL (postgres://USER:PASSWORD@HOST/DATABASE), into PGPASSWORD or into "
+     "~/.pgpass."},
     {NULL, "password authentication failed",
-     "{where} refuses the password of the user \"{user}\". Correct it in DATABASE_URL, or set it "
-     "anew: "
-     "ALTER ROLE {role} PASSWORD '...';"},
+     "{where} refuses the password of the user \"{user}\". Correct it in DATABASE_URL, or set "
+     "it anew: ALTER ROLE {role} PASSWORD '...';"},
     {NULL, "authentication failed",
-     "{where} does not accept the user \"{user}\": {said}. Use a user that pg_hba.conf admits, or "
-     "add a line for this one and run: SELECT pg_reload_conf();"},
+     "{where} does not accept the user \"{user}\": {said}. Use a user that pg_hba.conf "
+     "admits, or add a line for this one and run: SELECT pg_reload_conf();"},
     {NULL, "to start walsender", POSTGRES_NO_REPLICATION},
     {NULL, "to start WAL sender", POSTGRES_NO_REPLICATION},
-    {NULL, "exceeds max_wal_senders",
+    {NULL, "max_wal_senders",
      "{where} has no connection for replication left: all of its max_wal_senders are in use "
-     "(SELECT * "
-     "FROM pg_stat_replication shows by whom). End one, or as a superuser run: ALTER SYSTEM SET "
-     "max_wal_senders = 20; and restart the server."},
+     "(SELECT * FROM pg_stat_replication shows by whom). End one, or as a superuser run: "
+     "ALTER SYSTEM SET max_wal_senders = 20; and restart the server."},
     {NULL, "pg_hba.conf",
-     "{where} does not admit this connection: {said}. Add a line for it to pg_hba.conf, such as: "
-     "host "
-     "{database} {role} ADDRESS/32 scram-sha-256, and run: SELECT pg_reload_conf();"},
+     "{where} does not admit this connection: {said}. Add a line for it to pg_hba.conf, such "
+     "as: host {database} {role} ADDRESS/32 scram-sha-256, and run: SELECT pg_reload_conf();"},
     {NULL, "is not permitted to log in",
      "The user \"{user}\" may not log in to {where}. As a superuser run: ALTER ROLE {role} LOGIN;"},
     {NULL, "too many clients",
-     "{where} has no connection left: all of its max_connections are in use. End some, or raise "
-     "max_connections."},
+     "{where} has no connection left: all of its max_connections are in use. End some, or "
+     "raise max_connections."},
     {NULL, "remaining connection slots",
-     "{where} has no connection left: all of its max_connections are in use. End some, or raise "
-     "max_connections."},
+     "{where} has no connection left: all of its max_connections are in use. End some, or "
+     "raise max_connections."},
     {NULL, "unsupported startup parameter",
      "{where} is a connection pooler, which cannot pass on a change stream: {said}. Name the "
      "PostgreSQL server itself in DATABASE_URL."},
     {NULL, "the database system is", "{where} is not ready: {said}. This ends by itself."},
     {NULL, "SSL was required",
-     "{where} does not offer TLS, but sslmode asks for it: {said}. Turn TLS on in the server, or "
-     "set "
-     "sslmode=prefer in DATABASE_URL."},
+     "{where} does not offer TLS, but sslmode asks for it: {said}. Turn TLS on in the server, "
+     "or set sslmode=prefer in DATABASE_URL."},
     {NULL, "session is not read-write", POSTGRES_STANDBY},
     {NULL, "permission denied for database",
-     "The user \"{user}\" may not connect to {where}. As its owner run: GRANT CONNECT ON DATABASE "
-     "{database} TO {role};"},
+     "The user \"{user}\" may not connect to {where}. As its owner run: GRANT CONNECT ON "
+     "DATABASE {database} TO {role};"},
     {NULL, "database \"",
      "{where} does not exist: {said}. Create it with createdb, or correct its name in "
-     "DATABASE_URL; "
-     "psql -l lists those that exist."},
+     "DATABASE_URL; psql -l lists those that exist."},
     {NULL, "role \"",
      "The user \"{user}\" is unknown to {where}: {said}. Create it: CREATE ROLE {role} LOGIN "
      "REPLICATION PASSWORD '...';"},
@@ -129,35 +123,32 @@ static const struct rule result_rules[] = {
     {"42704", "publication", NO_PUBLICATION_THEN},
     {"42602", NULL, POSTGRES_SLOT_NAME},
     {"55000", "was not created in this database",
-     "The replication slot \"{slot}\" belongs to another database than {where}. Choose another "
-     "name "
-     "with --slot (ROWCAST_SLOT) and run: rowcast db setup"},
+     "The replication slot \"{slot}\" belongs to another database than {where}. Choose "
+     "another name with --slot (ROWCAST_SLOT) and run: rowcast db setup"},
     {"55000", "invalidated", POSTGRES_SLOT_LOST},
     {"55000", "wal_level",
-     "{where} does not log row changes: {said}. As a superuser run: ALTER SYSTEM SET wal_level = "
-     "'logical'; and restart the server."},
+     "{where} does not log row changes: {said}. As a superuser run: ALTER SYSTEM SET "
+     "wal_level = 'logical'; and restart the server."},
     {"0A000", "in recovery", POSTGRES_STANDBY},
     {"53400", "replication slots are in use",
-     "{where} has no replication slot left: {said}. Drop one that is not needed (SELECT * FROM "
-     "pg_replication_slots), or as a superuser run: ALTER SYSTEM SET max_replication_slots = 20; "
-     "and "
-     "restart the server."},
+     "{where} has no replication slot left: {said}. Drop one that is not needed (SELECT * "
+     "FROM pg_replication_slots), or as a superuser run: ALTER SYSTEM SET "
+     "max_replication_slots = 20; and restart the server."},
     {"42501", "replication", POSTGRES_NO_REPLICATION},
     {"42501", NULL,
-     "The user \"{user}\" may not do this in {where}: {said}. Let the owner of the tables do it: "
-     "rowcast db setup --dry-run prints the SQL."},
+     "The user \"{user}\" may not do this in {where}: {said}. Let the owner of the tables do "
+     "it: rowcast db setup --dry-run prints the SQL."},
     {"55P03", NULL,
-     "A table in {where} stayed locked by another transaction for 10 seconds: {said}. Nothing was "
-     "changed; SELECT * FROM pg_stat_activity shows who is at work. Then run it again."},
+     "A table in {where} stayed locked by another transaction for 10 seconds: {said}. Nothing "
+     "was changed; SELECT * FROM pg_stat_activity shows who is at work. Then run it again."},
     {"57P01", NULL,
-     "{where} ended the connection: {said} (somebody called pg_terminate_backend, the slot's WAL "
-     "passed max_slot_wal_keep_size, or the server stops). It is taken up again."},
+     "{where} ended the connection: {said} (somebody called pg_terminate_backend, the slot's "
+     "WAL passed max_slot_wal_keep_size, or the server stops). It is taken up again."},
     {"XX000", "invalid memory alloc request size",
-     "{where} cannot send a row: one of its values is larger than 512 MB ({said}). Skip everything "
-     "up "
-     "to now with: SELECT pg_replication_slot_advance('{slot}', pg_current_wal_lsn()); and leave "
-     "that "
-     "column out of the publication. Clients are then told to fetch their state anew."},
+     "{where} cannot send a row: one of its values is larger than 512 MB ({said}). Skip "
+     "everything up to now with: SELECT pg_replication_slot_advance('{slot}', "
+     "pg_current_wal_lsn()); and leave that column out of the publication. Clients are then "
+     "told to fetch their state anew."},
     {NULL, NULL, OTHER},
 };
 
@@ -253,8 +244,8 @@ int postgres_fault(struct fault *fault, const struct postgres_place *place, cons
 
 // ---- errors ----
 
-// The server's words in one line: without "FATAL:", libpq's guesses (indented lines) and a last full
-// stop, which the sentence brings itself. Of several attempts the last one counts.
+// The server's words in one line: without "FATAL:", libpq's guesses (indented lines) and a last
+// full stop, which the sentence brings itself. Of several attempts the last one counts.
 static void tidy(const char *message, char *said, size_t size)
 {
     static const char *const marks[] = {"failed: ", "FATAL:  ", "ERROR:  "};

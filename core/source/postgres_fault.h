@@ -15,9 +15,10 @@ struct postgres_place {
     const char *slot, *publication;
 };
 
-// All return -1 and fill `fault` with EXIT_UNAVAILABLE. A sentence is a text in which these stand for
-// what they say: {where} the database with host and port, {user}, {role} the user as an SQL
-// identifier, {database}, {slot}, {publication} (as {slot}, in plain), {said} the server's own words.
+// All return -1 and fill `fault` with EXIT_UNAVAILABLE. A sentence is a text in which these stand
+// for what they say: {where} the database with host and port, {user}, {role} the user as an SQL
+// identifier, {database}, {slot}, {publication} (as {slot}, in plain), {said} the server's own
+// words.
 int postgres_fault(struct fault *fault, const struct postgres_place *place, const char *sentence,
                    const char *said);
 

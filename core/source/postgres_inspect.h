@@ -44,7 +44,8 @@ int postgres_inspect(struct postgres_session *session, const struct postgres_tab
                      size_t table_count, struct postgres_facts *facts, struct fault *fault);
 void postgres_facts_release(struct postgres_facts *facts);
 
-// The leaves of a table without a usable replica identity, by index: quoted "schema"."table", or NULL.
+// The leaves of a table without a usable replica identity, by index: quoted "schema"."table", or
+// NULL.
 const char *postgres_leaf_without_identity(const struct postgres_table_facts *table, int leaf);
 
 #endif

@@ -27,11 +27,13 @@ struct postgres_resolve {
     bool busy; // the request is under way: the struct must stay
 };
 
-// What must be looked up: names, that is neither addresses nor sockets, without a hostaddr beside them.
+// What must be looked up: names, that is neither addresses nor sockets, without a hostaddr beside
+// them.
 bool postgres_resolve_needed(const struct conninfo *info);
 
-// Changes host, hostaddr and port of `info` into lists and calls `done` once, perhaps at once. A host
-// that is unknown is left out while others are known. The struct may be used anew after `done`.
+// Changes host, hostaddr and port of `info` into lists and calls `done` once, perhaps at once. A
+// host that is unknown is left out while others are known. The struct may be used anew after
+// `done`.
 void postgres_resolve_start(struct postgres_resolve *resolve, uv_loop_t *loop,
                             struct conninfo *info, postgres_resolved *done, void *user);
 

@@ -134,8 +134,9 @@ int postgres_slot_create(struct postgres_session *session, const struct postgres
 
 // ---- one that is stuck ----
 
-// Decodes up to the first transaction without moving the slot. A large one takes its time: no answer
-// within some seconds counts as "not stuck", because being stuck is found at the first change.
+// Decodes up to the first transaction without moving the slot. A large one takes its time: no
+// answer within some seconds counts as "not stuck", because being stuck is found at the first
+// change.
 int postgres_slot_is_stuck(struct postgres_session *session, bool *stuck, struct fault *fault)
 {
     const char *const values[] = {session->place.slot, session->place.publication};

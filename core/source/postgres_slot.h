@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Making a replication slot, and getting one past changes that cannot be read. Private to this room.
+// Making a replication slot, and getting one past changes that cannot be read. Private to this
+// room.
 #ifndef ROWCAST_SOURCE_POSTGRES_SLOT_H
 #define ROWCAST_SOURCE_POSTGRES_SLOT_H
 
@@ -12,7 +13,8 @@
 int postgres_slot_create(struct postgres_session *session, const struct postgres_config *config,
                          FILE *out, struct fault *fault);
 
-// The next changes behind an idle slot are from before the publication existed: no reader gets past them.
+// The next changes behind an idle slot are from before the publication existed: no reader gets past
+// them.
 int postgres_slot_is_stuck(struct postgres_session *session, bool *stuck, struct fault *fault);
 
 #endif

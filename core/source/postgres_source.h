@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The parts of a stream from PostgreSQL. postgres_source.c holds life and failure, postgres_connect.c
-// the way to the stream, postgres_stream.c the stream. Private to this room.
+// The parts of a stream from PostgreSQL. postgres_source.c holds life and failure,
+// postgres_connect.c the way to the stream, postgres_stream.c the stream. Private to this room.
 #ifndef ROWCAST_SOURCE_POSTGRES_SOURCE_H
 #define ROWCAST_SOURCE_POSTGRES_SOURCE_H
 
@@ -69,8 +69,8 @@ struct postgres_source {
 
 struct postgres_place postgres_place_of(const struct postgres_source *source);
 
-// Ends the connection and tries anew after a while; `lost`, if the sentence is a new one. May end in
-// the source being closed by a callback: the caller returns at once.
+// Ends the connection and tries anew after a while; `lost`, if the sentence is a new one. May end
+// in the source being closed by a callback: the caller returns at once.
 void postgres_fail(struct postgres_source *source, const struct fault *fault);
 // Like postgres_fault and postgres_fail at once.
 void postgres_fail_as(struct postgres_source *source, const char *sentence, const char *said);

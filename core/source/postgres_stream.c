@@ -35,7 +35,8 @@ static void send_status(struct postgres_source *source, bool ask)
     PQputCopyData(source->conn, (const char *)status, sizeof status);
 }
 
-// Writes what can be written and waits for the rest. False: the connection broke, and the source failed.
+// Writes what can be written and waits for the rest. False: the connection broke, and the source
+// failed.
 static bool flush(struct postgres_source *source)
 {
     int left = PQflush(source->conn);
@@ -181,8 +182,8 @@ static bool take_messages(struct postgres_source *source)
     return true;
 }
 
-// Under TLS one call may leave a part of a record decrypted but unread, and the socket does not tell:
-// a record is 16 KiB at most and each call reads 8 KiB at least.
+// Under TLS one call may leave a part of a record decrypted but unread, and the socket does not
+// tell: a record is 16 KiB at most and each call reads 8 KiB at least.
 static bool read_socket(struct postgres_source *source)
 {
     bool open = true;

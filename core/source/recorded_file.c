@@ -24,8 +24,9 @@ static const char *shown_path(const char *path)
     return is_standard_input(path) ? "standard input" : path;
 }
 
-// A pipe or terminal is opened anew: O_NONBLOCK belongs to the open file, which standard input shares
-// with other processes. What cannot be (sockets), and files (whose position counts), are duplicated.
+// A pipe or terminal is opened anew: O_NONBLOCK belongs to the open file, which standard input
+// shares with other processes. What cannot be (sockets), and files (whose position counts), are
+// duplicated.
 static int open_standard_input(void)
 {
     struct stat status;

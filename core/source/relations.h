@@ -21,8 +21,8 @@ struct relations {
 void relations_init(struct relations *relations);
 void relations_release(struct relations *relations);
 
-// Takes in the rest of a Relation or a Type message. A relation that comes again as it was stays what
-// it is: the server repeats itself after ANALYZE, GRANT and the like.
+// Takes in the rest of a Relation or a Type message. A relation that comes again as it was stays
+// what it is: the server repeats itself after ANALYZE, GRANT and the like.
 void relations_describe(struct relations *relations, struct wire *wire);
 void relations_describe_type(struct relations *relations, struct wire *wire);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A JSON value together with the bytes it was read from: a decoder says what is in it, the bytes keep
-// how it was written (number digits, JSON columns). Private to this room.
+// A JSON value together with the bytes it was read from: a decoder says what is in it, the bytes
+// keep how it was written (number digits, JSON columns). Private to this room.
 #ifndef ROWCAST_SOURCE_SLICE_H
 #define ROWCAST_SOURCE_SLICE_H
 

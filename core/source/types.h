@@ -15,8 +15,8 @@ struct type_shape {
 // Types that are not built in (enums, composites) are text.
 struct type_shape type_by_oid(uint32_t oid);
 
-// A Type message: what a type of the user is made of. A domain comes with its base type's name and an
-// empty schema; of the other ones only arrays matter, which PostgreSQL names with a leading '_'.
+// A Type message: what a type of the user is made of. A domain comes with its base type's name and
+// an empty schema; of the other ones only arrays matter, which PostgreSQL names with a leading '_'.
 struct type_shape type_by_name(const char *schema, const char *name);
 
 #endif

@@ -107,7 +107,7 @@ static bool skip_bounds(struct array_reader *reader)
     if (!at_byte(reader, '['))
         return true;
     while (reader->at < reader->end && *reader->at != '=') {
-        if (!is_digit(*reader->at) && !strchr("[]:+-", *reader->at))
+        if (!is_digit(*reader->at) && !memchr("[]:+-", *reader->at, 5))
             return false;
         reader->at++;
     }
@@ -135,8 +135,8 @@ static enum array_token close_array(struct array_reader *reader)
     return ARRAY_CLOSE;
 }
 
-// Takes the bytes from `from` to `to` without their escapes: as they are if there are none. What goes
-// to the scratch memory is never longer than its literal, so all elements together fit.
+// Takes the bytes from `from` to `to` without their escapes: as they are if there are none. What
+// goes to the scratch memory is never longer than its literal, so all elements together fit.
 static void take_element(struct array_reader *reader, const char *from, const char *to)
 {
     reader->element = from;

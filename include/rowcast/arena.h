@@ -15,6 +15,7 @@ void arena_release(struct arena *arena);
 
 // Both are aligned for any type, never NULL, and live until arena_release.
 void *arena_new(struct arena *arena, size_t size); // zeroed
-void *arena_copy(struct arena *arena, const void *bytes, size_t size); // adds a NUL behind the bytes
+void *arena_copy(struct arena *arena, const void *bytes,
+                 size_t size); // adds a NUL behind the bytes
 
 #endif

@@ -16,6 +16,7 @@ struct held_message {
     struct held_message *next;
     size_t size;
     bool binary;
+    uint64_t asked; // when it came
     char bytes[];
 };
 
@@ -32,7 +33,8 @@ struct client {
     // Waiting: the commands from `next_command` on, then the held messages, are carried out later.
     struct script_commands *commands; // NULL: not waiting
     size_t next_command;
-    uint64_t deadline; // milliseconds of the loop's clock
+    uint64_t asked;    // when the message under way came, in milliseconds of the loop's clock
+    uint64_t deadline; // until when it waits
     struct held_message *held, **held_end;
     uint32_t held_count;
 };
@@ -45,7 +47,8 @@ void client_add(struct client *client, uint32_t topic);    // takes over a refer
 bool client_remove(struct client *client, uint32_t topic); // the reference is the caller's again
 
 // Keeps a message for later. False: too many wait already.
-bool client_hold(struct client *client, const char *bytes, size_t size, bool binary);
+bool client_hold(struct client *client, const char *bytes, size_t size, bool binary,
+                 uint64_t asked);
 struct held_message *client_take_held(struct client *client); // oldest first, or NULL; caller frees
 
 void client_set_state(struct client *client, const char *json, size_t size);

@@ -8,8 +8,8 @@
 
 #include "rowcast/vm.h"
 
-void context_setup(lua_State *lua); // once per VM
-void context_push(lua_State *lua);  // the one ctx; it speaks of vm->change
+void context_setup(lua_State *lua);              // once per VM
+void context_push(lua_State *lua);               // the one ctx; it speaks of vm->change
 bool context_is_list(lua_State *lua, int index); // what ctx.rows returned
 
 // Begins and ends a transaction: userdata of an older one raise when they are used.

@@ -12,12 +12,12 @@
 // Where an event stands in the order of all events. Every reader of the same WAL computes the same.
 // Ordered by timeline, lsn, change, emit within one epoch.
 struct event_id {
-    uint32_t epoch;    // hash of system id, database and publication names
+    uint32_t epoch; // hash of system id, database and publication names
     uint32_t timeline;
-    uint64_t lsn;      // of the commit
+    uint64_t lsn; // of the commit
     uint32_t xid;
-    uint32_t change;   // index in the transaction
-    uint16_t emit;     // index in the list its handler returned
+    uint32_t change; // index in the transaction
+    uint16_t emit;   // index in the list its handler returned
 };
 
 // The position behind everything of a transaction: what confirmations and pongs carry.
@@ -31,7 +31,8 @@ struct event_id {
 
 void event_id_text(const struct event_id *id, char text[EVENT_ID_TEXT_SIZE]);
 int event_id_parse(const char *text, size_t size, struct event_id *id); // 0, or -EINVAL
-int event_id_compare(const struct event_id *a, const struct event_id *b); // <0, 0, >0; epoch and xid ignored
+int event_id_compare(const struct event_id *a,
+                     const struct event_id *b); // <0, 0, >0; epoch and xid ignored
 bool event_id_same_stream(const struct event_id *a, const struct event_id *b); // epoch and timeline
 
 // The representations an event can go out in; each is framed once, lazily, and shared.
@@ -44,7 +45,7 @@ struct event {
     struct event_id id;
     uint64_t type; // event_type_hash of its name: what type filters compare
     uint32_t topic_count;
-    uint32_t topics[EVENT_MAX_TOPICS]; // numbers of topics.h, without repetition
+    uint32_t topics[EVENT_MAX_TOPICS];  // numbers of topics.h, without repetition
     struct frame *frames[FORMAT_COUNT]; // owned; NULL where not made yet
 };
 

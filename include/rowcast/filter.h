@@ -13,9 +13,10 @@ struct filter {
     uint64_t types[]; // event_type_hash, ascending
 };
 
-struct filter *filter_new(const uint64_t *types, uint32_t count); // one reference, owned by the caller
-struct filter *filter_ref(struct filter *filter);                 // NULL stays NULL
-void filter_unref(struct filter *filter);                         // NULL is fine
-bool filter_wants(const struct filter *filter, uint64_t type);    // a NULL filter wants everything
+struct filter *filter_new(const uint64_t *types,
+                          uint32_t count);                     // one reference, owned by the caller
+struct filter *filter_ref(struct filter *filter);              // NULL stays NULL
+void filter_unref(struct filter *filter);                      // NULL is fine
+bool filter_wants(const struct filter *filter, uint64_t type); // a NULL filter wants everything
 
 #endif

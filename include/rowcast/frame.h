@@ -28,7 +28,8 @@ struct frame {
 struct frame *frame_new(enum frame_opcode opcode, const void *payload, size_t size);
 // Bytes that are already on the wire's form (an HTTP answer, what wslay wrote).
 struct frame *frame_raw(const void *bytes, size_t size);
-struct frame *frame_close(int code, const char *reason); // reason: up to 123 bytes, cut beyond; may be NULL
+struct frame *frame_close(int code,
+                          const char *reason); // reason: up to 123 bytes, cut beyond; may be NULL
 
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame *frame); // NULL is fine

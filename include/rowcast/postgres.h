@@ -45,6 +45,10 @@ int postgres_setup(const struct postgres_config *config, const struct postgres_t
                    size_t table_count, bool identity_full, bool dry_run, FILE *out,
                    struct fault *fault);
 
+// Drops slot and publication where they are there; idempotent. A slot that is being read is refused.
+int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,
+                  struct fault *fault);
+
 // Prints server, publication, slot, lag, retained WAL, replica identities, and for each thing missing
 // the command that makes it. 0 if all is in place, 1 if something is missing, -1 with a sentence if it cannot tell.
 int postgres_status(const struct postgres_config *config, const struct postgres_table *tables,

@@ -22,8 +22,8 @@ struct script_limits {
     size_t max_event; // bytes of an encoded event; a larger one is replaced by a notice of its size
 };
 
-#define SCRIPT_ROW_STEPS 10000000    // VM instructions a row, and for loading a file
-#define SCRIPT_MESSAGE_STEPS 500000  // VM instructions a client hook
+#define SCRIPT_ROW_STEPS 10000000   // VM instructions a row, and for loading a file
+#define SCRIPT_MESSAGE_STEPS 500000 // VM instructions a client hook
 
 // Loads and checks everything under `folder`. On failure -1 with "path:line: message" (EXIT_CONFIGURATION).
 int script_load(struct script **script, const char *folder, const struct script_limits *limits,
@@ -57,7 +57,8 @@ struct script_event {
 struct script_sink {
     void (*event)(void *user, const struct script_event *event);
     // The change made no event: `script` is its file, `message` "path:line: ..." with a traceback.
-    void (*failed)(void *user, const struct change *change, const char *script, const char *message);
+    void (*failed)(void *user, const struct change *change, const char *script,
+                   const char *message);
     void *user;
 };
 
@@ -144,7 +145,8 @@ bool script_has_hook(const struct script *script, enum script_hook hook);
 // Calls a hook of client.lua and returns the commands it wants, or NULL if there is no such hook or it
 // failed: then `failure` (of `failure_size` bytes) holds "path:line: ..." with a traceback, else "".
 struct script_commands *script_client(struct script *script, const struct script_client *client,
-                                      const struct script_call *call, char *failure, size_t failure_size);
+                                      const struct script_call *call, char *failure,
+                                      size_t failure_size);
 struct frame *script_command_take_frame(struct script_command *command);
 void script_commands_free(struct script_commands *commands); // NULL is fine
 

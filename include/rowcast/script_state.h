@@ -24,8 +24,8 @@ struct script {
     struct script_table messages; // messages.lua, as the handler of CHANGE_MESSAGE
     char *client_file;
     int hooks[HOOK_COUNT];
-    struct buffer encoded; // scratch of the message under way
-    struct buffer names;   // scratch: types and topics of the events of one change
+    struct buffer encoded;       // scratch of the message under way
+    struct buffer names;         // scratch: types and topics of the events of one change
     struct script_event *events; // of the change under way
     size_t event_count, event_capacity;
 };

@@ -25,7 +25,8 @@ void topics_release(struct topics *topics);
 uint32_t topics_take(struct topics *topics, const char *name, size_t size); // adds a reference
 uint32_t topics_find(const struct topics *topics, const char *name, size_t size); // or TOPIC_NONE
 void topics_ref(struct topics *topics, uint32_t topic);
-void topics_unref(struct topics *topics, uint32_t topic); // the last one frees the number for re-use
+void topics_unref(struct topics *topics,
+                  uint32_t topic); // the last one frees the number for re-use
 const char *topics_name(const struct topics *topics, uint32_t topic); // NUL-terminated
 size_t topics_name_size(const struct topics *topics, uint32_t topic);
 

@@ -25,6 +25,8 @@ struct vm {
     int array_metatable, row_metatable, list_metatable, change_metatable;
     int client_metatable, result_metatable;
     const char *folder;
+    int handler;         // registry reference of the function under way, or LUA_NOREF
+    const char *loading; // the file under way, below the folder; or NULL
     // What rows and ctx refer to; userdata of an older generation are refused.
     const struct transaction *transaction;
     const struct change *change;

@@ -63,21 +63,21 @@ static void held_messages_come_back_in_order_and_are_bounded(void **state)
     topics_init(&topics);
     struct client *client = make();
     for (int i = 0; i < CLIENT_MAX_HELD; i++) {
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "%d", i);
-        assert_true(client_hold(client, text, strlen(text), i % 2));
+        assert_true(client_hold(client, text, strlen(text), i % 2, 7));
     }
-    assert_false(client_hold(client, "x", 1, false));
+    assert_false(client_hold(client, "x", 1, false, 7));
     for (int i = 0; i < CLIENT_MAX_HELD / 2; i++) {
         struct held_message *held = client_take_held(client);
-        char text[8];
+        char text[16];
         snprintf(text, sizeof text, "%d", i);
         assert_int_equal(held->size, strlen(text));
         assert_memory_equal(held->bytes, text, held->size);
         assert_int_equal(held->binary, i % 2);
         free(held);
     }
-    assert_true(client_hold(client, "x", 1, false));
+    assert_true(client_hold(client, "x", 1, false, 7));
     client_free(client, &topics);
     topics_release(&topics);
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// rowcast db drop: slot first, then publication.
+#include <stdlib.h>
+
+#include "postgres_inspect.h"
+#include "rowcast/memory.h"
+
+// A slot that outlives its publication would be stuck for ever: hence the order.
+struct drop {
+    char *slot, *publication; // SQL; NULL: not there
+};
+
+static char *statement(struct postgres_session *session, const char *before, const char *name,
+                       bool literal, const char *behind)
+{
+    struct buffer text;
+    buffer_init(&text, 4096);
+    buffer_append_text(&text, before);
+    if (literal)
+        postgres_append_literal(&text, session, name);
+    else
+        postgres_append_identifier(&text, session, name);
+    buffer_append_text(&text, behind);
+    char *sql = memory_copy(text.bytes, text.size);
+    buffer_release(&text);
+    return sql;
+}
+
+static void plan(struct postgres_session *session, const struct postgres_facts *facts,
+                 struct drop *drop)
+{
+    if (facts->slot)
+        drop->slot =
+            statement(session, "SELECT pg_drop_replication_slot(", session->place.slot, true, ");");
+    if (facts->publication)
+        drop->publication =
+            statement(session, "DROP PUBLICATION ", session->place.publication, false, ";");
+}
+
+static int run(struct postgres_session *session, const char *sql, FILE *out, struct fault *fault)
+{
+    if (!sql)
+        return 0;
+    PGresult *result = postgres_session_query(session, sql, NULL, 0, fault);
+    if (!result)
+        return -1;
+    PQclear(result);
+    fprintf(out, "%s\n", sql);
+    return 0;
+}
+
+static int carry_out(struct postgres_session *session, const struct postgres_facts *facts,
+                     const struct drop *drop, bool dry_run, FILE *out, struct fault *fault)
+{
+    if (dry_run) {
+        fprintf(out, "%s%s%s%s", drop->slot ? drop->slot : "", drop->slot ? "\n" : "",
+                drop->publication ? drop->publication : "", drop->publication ? "\n" : "");
+        return 0;
+    }
+    if (facts->slot && facts->pid)
+        return postgres_fault(fault, &session->place,
+                              "The replication slot \"{slot}\" in {where} is being read by the "
+                              "process {said}: stop that router first, then: rowcast db drop",
+                              facts->pid);
+    if (run(session, drop->slot, out, fault) < 0 || run(session, drop->publication, out, fault) < 0)
+        return -1;
+    fprintf(out, "-- %s; replica identities stay as they are\n",
+            drop->slot || drop->publication ? "done" : "nothing to do");
+    return 0;
+}
+
+int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,
+                  struct fault *fault)
+{
+    struct postgres_session session;
+    struct postgres_facts facts;
+    if (postgres_session_open(&session, config, fault) < 0)
+        return -1;
+    int result = postgres_inspect(&session, NULL, 0, &facts, fault);
+    if (result == 0) {
+        struct drop drop = {NULL, NULL};
+        plan(&session, &facts, &drop);
+        result = carry_out(&session, &facts, &drop, dry_run, out, fault);
+        free(drop.slot);
+        free(drop.publication);
+        postgres_facts_release(&facts);
+    }
+    postgres_session_close(&session);
+    return result;
+}
