@@ -22,6 +22,9 @@
 #define SUBSCRIBE_WAIT 30000 // milliseconds
 #define DRAIN 5000           // milliseconds
 
+// What may wait for one client, beside all of the history, so that a resume always fits.
+#define BACKLOG_QUEUES 16
+
 struct router {
     const struct settings *settings;
     uv_loop_t *loop;
@@ -328,6 +331,7 @@ static int start_server(struct router *router, struct fault *fault)
         .max_header = (size_t)settings->max_header,
         .max_message = (size_t)settings->max_message,
         .max_queue = (size_t)settings->max_queue,
+        .max_backlog = (size_t)(settings->history + BACKLOG_QUEUES * settings->max_queue),
         .max_connections = (uint32_t)settings->max_connections,
         .paths = settings->paths,
         .protocols = settings->protocols,

@@ -19,8 +19,6 @@
 // Output that waits while its client goes on asking: reading stops until it has left.
 #define UNREAD_BYTES (64u << 10)
 #define UNREAD_FRAMES 1024
-// Replies are bounded by what a client asks for before its reading stops; this is the end of it.
-#define REPLIES_FACTOR 128
 // A client that has taken bytes within this time is not slow, only slower than a burst: it may lag further.
 #define TAKEN_LATELY 1000 // milliseconds
 #define BURST_FACTOR 16
@@ -128,7 +126,7 @@ void conn_send(struct conn *conn, struct frame *frame)
         return;
     }
     queue(conn, frame, OUTQUEUE_REPLY);
-    if (conn->queue.bytes > conn->hall->config.max_queue * REPLIES_FACTOR)
+    if (conn->queue.bytes > conn->hall->config.max_backlog)
         close_too_slow(conn);
 }
 
@@ -377,7 +375,7 @@ static void on_bytes(struct transport *transport, const char *bytes, size_t size
         take_first(conn, bytes, size);
     else if (conn->state == CONN_HANDSHAKE)
         take_more(conn, bytes, size);
-    else if ((conn->discarded += size) > DISCARD_MAX)
+    else if ((conn->discarded += (uint32_t)size) > DISCARD_MAX)
         conn_cut(conn);
     transport_read(transport, wants_bytes(conn));
 }
@@ -433,7 +431,7 @@ static void on_closed(struct transport *transport)
     conn->hall->gone(conn);
 }
 
-static const struct transport_events transport_events = {
+const struct transport_events conn_transport_events = {
     on_room, on_bytes, on_ended, on_written, on_shut, on_closed,
 };
 
@@ -445,8 +443,7 @@ void conn_open(struct conn *conn, int socket)
 
     outqueue_init(&conn->queue);
     conn->code = ABNORMAL;
-    if (transport_open(&conn->transport, hall->loop, socket, &transport_events, &hall->transports) <
-        0)
+    if (transport_open(&conn->transport, hall->loop, socket, &hall->transports) < 0)
         become(conn, CONN_DEAD);
     else
         become(conn, CONN_HANDSHAKE);

@@ -82,7 +82,7 @@ void crowd_init(struct crowd *crowd, uv_loop_t *loop, const struct hall_config *
                 const struct hall_events *events, void *user)
 {
     memset(crowd, 0, sizeof *crowd);
-    hall_init(&crowd->hall, loop, config, &conn_websocket_events);
+    hall_init(&crowd->hall, loop, config, &conn_websocket_events, &conn_transport_events);
     crowd->hall.events = events;
     crowd->hall.user = user;
     crowd->hall.gone = on_gone;

@@ -62,7 +62,7 @@ static int check_start(const struct framing *framing)
         uint8_t length = framing->header[1] & LENGTH;
         bool half_code = opcode == CLOSE && length == 1;
         return opcode > PONG || !fin || length > FRAMING_CLOSE_MAX || half_code ? PROTOCOL_ERROR
-                                                                          : FRAMING_FINE;
+                                                                                : FRAMING_FINE;
     }
     bool continues = opcode == CONTINUATION;
     return opcode > BINARY || continues != framing->fragmented ? PROTOCOL_ERROR : FRAMING_FINE;

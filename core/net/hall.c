@@ -12,7 +12,8 @@
 #define TOO_SLOW 4100
 
 void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
-               const struct websocket_events *websocket_events)
+               const struct websocket_events *websocket_events,
+               const struct transport_events *transport_events)
 {
     struct framing_limits limits = {config->max_message, MAX_FRAGMENTS};
 
@@ -27,7 +28,7 @@ void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *con
     subscribers_init(&hall->subscribers);
     reception_init(&hall->reception, config->paths, config->protocols);
     websocket_pool_init(&hall->websockets, &limits, websocket_events);
-    transport_pool_init(&hall->transports);
+    transport_pool_init(&hall->transports, transport_events);
     hall->read_buffer = memory_new(HALL_READ_BUFFER);
 }
 

@@ -336,6 +336,7 @@ static struct hall_config hall_config_of(struct server *server, const struct ser
         .max_header = config->max_header,
         .max_message = config->max_message,
         .max_queue = config->max_queue,
+        .max_backlog = config->max_backlog,
         .max_open = config->max_connections,
         .paths = (const char *const *)server->paths,
         .protocols = (const char *const *)server->protocols,

@@ -22,8 +22,9 @@ struct transport_request {
 
 // ---- requests ----
 
-void transport_pool_init(struct transport_pool *pool)
+void transport_pool_init(struct transport_pool *pool, const struct transport_events *events)
 {
+    pool->events = events;
     pool->free = NULL;
 }
 
@@ -80,13 +81,12 @@ static void on_closed(uv_handle_t *handle)
 {
     struct transport *transport = from_handle(handle);
 
-    transport->events->closed(transport);
+    transport->pool->events->closed(transport);
 }
 
 int transport_open(struct transport *transport, uv_loop_t *loop, int socket,
-                   const struct transport_events *events, struct transport_pool *pool)
+                   struct transport_pool *pool)
 {
-    transport->events = events;
     transport->pool = pool;
     transport->request = NULL;
     transport->reading = false;
@@ -132,7 +132,7 @@ static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
     struct transport *transport = from_handle(handle);
 
     (void)suggested;
-    *room = transport->events->room(transport);
+    *room = transport->pool->events->room(transport);
 }
 
 static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *room)
@@ -140,12 +140,12 @@ static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *room)
     struct transport *transport = from_handle(handle);
 
     if (size > 0) {
-        transport->events->bytes(transport, room->base, (size_t)size);
+        transport->pool->events->bytes(transport, room->base, (size_t)size);
     } else if (size == UV_ENOBUFS) {
         transport_read(transport, false);
     } else if (size < 0) {
         transport_read(transport, false);
-        transport->events->ended(transport, (int)size);
+        transport->pool->events->ended(transport, (int)size);
     }
 }
 
@@ -169,7 +169,7 @@ static void on_written(uv_write_t *write, int status)
     struct transport *transport = request_give(request);
 
     if (!is_closing(transport))
-        transport->events->written(transport, size, status);
+        transport->pool->events->written(transport, size, status);
 }
 
 // Leaves the first vectors that are not out yet to libuv, to be told when the socket takes more.
@@ -222,7 +222,7 @@ static void on_shut(uv_shutdown_t *shutdown, int status)
     struct transport *transport = request_give(request);
 
     if (!is_closing(transport))
-        transport->events->shut(transport, status);
+        transport->pool->events->shut(transport, status);
 }
 
 int transport_shutdown(struct transport *transport)

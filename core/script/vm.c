@@ -172,18 +172,21 @@ void vm_free(struct vm *vm)
     free(vm);
 }
 
-// Out of memory comes without the message handler: nothing can be pushed then.
+// Running out of memory or of stack comes without the message handler; nothing can be pushed then.
 static void describe(struct vm *vm, int status, char *failure, size_t size)
 {
     const char *message = lua_tostring(vm->lua, -1);
     char position[POSITION_SIZE];
-    if (status != LUA_ERRMEM && message) {
+    if (status != LUA_ERRMEM && message && has_position(message)) {
         snprintf(failure, size, "%s", message);
         return;
     }
     write_position(vm->lua, position, sizeof position);
-    snprintf(failure, size, "%s: stopped: it took more than %zu KiB of memory", position,
-             (vm->memory_limit - HEADROOM) / 1024);
+    if (status != LUA_ERRMEM && message)
+        snprintf(failure, size, "%s: %s", position, message);
+    else
+        snprintf(failure, size, "%s: stopped: it took more than %zu KiB of memory", position,
+                 (vm->memory_limit - HEADROOM) / 1024);
 }
 
 int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, char *failure,

@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# machine.sh: what a script here needs of a Debian 12 machine: packages, a build, a private PostgreSQL, and a clean end.
 # SPDX-License-Identifier: MIT
+# What a script here needs of a Debian 12 machine: packages, a build, a private PostgreSQL, and a clean end.
 #
 # Source it under `set -euo pipefail`. What `spawn` and `run` start is stopped, and what `at_exit` names is done, newest
 # first, when the script ends: by itself, by a failure, by Ctrl-C or by TERM.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 logs=$root/build/logs
+script=$(realpath "$0")
 
 # shellcheck disable=SC2034 # used by the scripts that source this file
 {
@@ -20,6 +21,9 @@ unset "${!PG@}"                    # a user's own libpq settings would lead psql
 export NODE_PATH=/usr/share/nodejs # where Debian keeps `ws`, also for a node from elsewhere
 
 say() { printf '%s: %s\n' "$0" "$*" >&2; }
+
+# The help of a script is the comment at its top, from `usage` on.
+show_help() { sed -n '/^# usage/,/^[^#]/s/^# \{0,1\}//p' "$script"; }
 
 # die STATUS SENTENCE
 die() {
@@ -99,6 +103,7 @@ run() {
     mkdir -p "$(dirname "$1")"
     spawn "${@:2}" >"$1" 2>&1
     wait "$spawned" || status=$?
+    exit_handlers=("${exit_handlers[@]:1}") # it needs no stopping any more
     return "$status"
 }
 

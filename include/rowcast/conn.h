@@ -43,7 +43,7 @@ struct conn {
     bool ended;    // the peer's FIN has come
     struct pulse pulse;
     unsigned held;          // frames at the front of the queue that the transport holds on to
-    size_t discarded;       // bytes thrown away since CLOSING
+    uint32_t discarded;     // bytes thrown away since CLOSING
     uint32_t taken_at;      // when the socket last took bytes: milliseconds of the loop's clock
     struct conn_head *head; // of a request that comes in pieces, else NULL
     struct websocket *websocket; // between two messages NULL
@@ -82,6 +82,8 @@ void conn_look(struct conn *conn, struct frame *ping);
 // Decides what happens next: writing, shutting down, closing, reading. Called after anything changed.
 void conn_proceed(struct conn *conn);
 
+// For the hall's pools.
 extern const struct websocket_events conn_websocket_events;
+extern const struct transport_events conn_transport_events;
 
 #endif

@@ -28,7 +28,7 @@ struct hall_events {
 
 struct hall_config {
     int64_t heartbeat, handshake_timeout; // milliseconds
-    size_t max_header, max_message, max_queue;
+    size_t max_header, max_message, max_queue, max_backlog;
     uint32_t max_open;
     const char *const *paths, *const *protocols; // NULL-terminated
     atomic_uint *open;                           // clients of all workers together
@@ -57,7 +57,8 @@ struct hall {
 #define HALL_READ_BUFFER (64u << 10)
 
 void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
-               const struct websocket_events *websocket_events);
+               const struct websocket_events *websocket_events,
+               const struct transport_events *transport_events);
 void hall_release(struct hall *hall); // when nobody is here any more
 
 // Whether one more client may open. True: it counts until hall_leave.

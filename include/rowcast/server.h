@@ -52,8 +52,10 @@ struct server_config {
     int port;         // 0: a free one
     int workers;
     int64_t heartbeat; // milliseconds between pings, 0: off; two silent ones end the connection
-    int64_t handshake_timeout;                 // milliseconds, absolute
-    size_t max_header, max_message, max_queue; // bytes
+    int64_t handshake_timeout;      // milliseconds, absolute
+    size_t max_header, max_message; // bytes
+    size_t max_queue;               // bytes of live events that wait for one client
+    size_t max_backlog; // bytes that wait for it in all, missed events of a resume among them
     uint32_t max_connections;
     const char *const *paths;     // NULL-terminated
     const char *const *protocols; // NULL-terminated, may be empty

@@ -27,26 +27,26 @@ struct transport_events {
     void (*closed)(struct transport *transport);           // the memory may go
 };
 
-// Requests that are under way only for moments, shared by the connections of a worker.
+// What the transports of a worker share: whom they call, and requests, which are under way for moments.
 struct transport_pool {
+    const struct transport_events *events;
     struct transport_request *free;
 };
 
 // Embedded. Invariant: `request` is set exactly while a write or the shutdown is under way.
 struct transport {
     uv_tcp_t tcp;
-    const struct transport_events *events;
     struct transport_pool *pool;
     struct transport_request *request;
     bool reading;
 };
 
-void transport_pool_init(struct transport_pool *pool);
+void transport_pool_init(struct transport_pool *pool, const struct transport_events *events);
 void transport_pool_release(struct transport_pool *pool);
 
 // Takes over the connected socket, also on failure. 0, or a negative errno: then `closed` follows.
 int transport_open(struct transport *transport, uv_loop_t *loop, int socket,
-                   const struct transport_events *events, struct transport_pool *pool);
+                   struct transport_pool *pool);
 
 void transport_read(struct transport *transport, bool on);
 

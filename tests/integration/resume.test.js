@@ -6,9 +6,8 @@ const assert = require('node:assert/strict');
 const { describe, it, before } = require('node:test');
 const { until, suite, TIME, ID } = require('./lib/expect.js');
 const { serve, scriptFolder } = require('./lib/rowcast.js');
-const { transaction, insert, update, remove, market, trade, trades, vote, discussion, costs, range } = require('./lib/rows.js');
-
-const ids = (events) => events.map((event) => event.id);
+const { transaction, insert, update, remove, market, trade, trades, vote, discussion } = require('./lib/rows.js');
+const { ids, costs, range } = require('./lib/rows.js');
 
 // For bursts, which this process reads more slowly than they are sent.
 const PATIENT = { env: { ROWCAST_MAX_QUEUE: '64MiB' } };
@@ -125,7 +124,8 @@ describe('events', () => {
             shipped: true,
             files: {
                 'tables/votes.lua': `return { insert = function(new)
-                return { type = "vote", topic = { new.market_id, "all", "user:" .. new.user_wallet }, market_id = new.market_id, data = {} }
+                local topics = { new.market_id, "all", "user:" .. new.user_wallet }
+                return { type = "vote", topic = topics, market_id = new.market_id, data = {} }
             end }`,
             },
         });

@@ -39,21 +39,21 @@ static void messages_pass(void **state)
 static void what_breaks_the_protocol(void **state)
 {
     (void)state;
-    assert_int_equal(WALK(0x81, 0x00), 1002);                                   // C1: no mask
-    assert_int_equal(WALK(0xc1, 0x80), 1002);                                   // C2
+    assert_int_equal(WALK(0x81, 0x00), 1002); // C1: no mask
+    assert_int_equal(WALK(0xc1, 0x80), 1002); // C2
     assert_int_equal(WALK(0xa1, 0x80), 1002);
     assert_int_equal(WALK(0x91, 0x80), 1002);
-    assert_int_equal(WALK(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0), 1002);        // C10
-    assert_int_equal(WALK(0x81, 0xfe, 0, 125), 1002);                           // C13
+    assert_int_equal(WALK(0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0), 1002); // C10
+    assert_int_equal(WALK(0x81, 0xfe, 0, 125), 1002);                    // C13
     assert_int_equal(WALK(0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff), 1002);
-    assert_int_equal(WALK(0x89, 0xfe), 1002);                                   // C14
+    assert_int_equal(WALK(0x89, 0xfe), 1002); // C14
     assert_int_equal(WALK(0x89, 0xff), 1002);
     assert_int_equal(WALK(0x09, 0x80), 1002);
-    assert_int_equal(WALK(0x80, 0x80), 1002);                                   // C16
+    assert_int_equal(WALK(0x80, 0x80), 1002); // C16
     assert_int_equal(WALK(0x01, 0x80, MASK, 0x81, 0x80), 1002);
     assert_int_equal(WALK(0x81, 0x80, MASK, 0x80, 0x80), 1002);
-    assert_int_equal(WALK(0x88, 0x81), 1002);                                   // C19
-    for (unsigned char opcode = 3; opcode < 16; opcode++) {                     // C15
+    assert_int_equal(WALK(0x88, 0x81), 1002);               // C19
+    for (unsigned char opcode = 3; opcode < 16; opcode++) { // C15
         bool known = opcode == 8 || opcode == 9 || opcode == 10;
         assert_int_equal(WALK((unsigned char)(0x80 | opcode), 0x80), known ? 0 : 1002);
     }
@@ -63,7 +63,7 @@ static void what_is_too_big(void **state)
 {
     (void)state;
     assert_int_equal(WALK(0x82, 0xfe, 1000 >> 8, 1000 & 0xff), 0);
-    assert_int_equal(WALK(0x82, 0xfe, 1001 >> 8, 1001 & 0xff), 1009);                // C11
+    assert_int_equal(WALK(0x82, 0xfe, 1001 >> 8, 1001 & 0xff), 1009); // C11
     assert_int_equal(WALK(0x82, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255), 1009);
     assert_int_equal(WALK(0x82, 0xff, 0, 0, 0, 1, 0, 0, 0, 0), 1009);
 }

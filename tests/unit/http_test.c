@@ -157,7 +157,8 @@ static void lists_are_walked(void **state)
 static void lists_go_over_several_lines(void **state)
 {
     struct http_request request;
-    const char text[] = "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nUpgrade: x, WebSocket\r\n\r\n";
+    const char text[] =
+        "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: h2c\r\nUpgrade: x, WebSocket\r\n\r\n";
 
     (void)state;
     assert_int_equal(read_bytes(text, sizeof text - 1, &request), HTTP_COMPLETE);
@@ -188,8 +189,8 @@ static void targets_have_a_path_and_a_query(void **state)
     assert_path("/a/b", "/a/b", NULL);
     assert_path("/a?", "/a", "");
     assert_path("/a?b?c", "/a", "b?c");
-    assert_path("/?%", "/", "%");                           // E15
-    assert_path("http://host:80/ws?x", "/ws", "x");         // A34
+    assert_path("/?%", "/", "%");                   // E15
+    assert_path("http://host:80/ws?x", "/ws", "x"); // A34
     assert_path("WS://host", "/", NULL);
     assert_path("https://host?x", "/", "x");
     assert_path("/http://host/", "/http://host/", NULL);
@@ -197,8 +198,8 @@ static void targets_have_a_path_and_a_query(void **state)
 
 static void bad_targets_are_refused(void **state) // A35, A31
 {
-    static const char *const targets[] = {"../x",    "*",      "/p#frag", "x", "http://", "http:///x",
-                                          "ftp://h/", "host:80", "?x",      "/a\x80"};
+    static const char *const targets[] = {"../x",      "*",        "/p#frag", "x",  "http://",
+                                          "http:///x", "ftp://h/", "host:80", "?x", "/a\x80"};
     char line[128];
 
     (void)state;
@@ -302,7 +303,8 @@ static void line_ends(void **state) // A30, A33
     assert_int_equal(read_text("\nGET / HTTP/1.1\r\nHost: h\r\n\r\n"), 400);
 }
 
-static void strangers_learn_it_at_once(void **state) // A36: nothing waits for an end that never comes
+static void
+strangers_learn_it_at_once(void **state) // A36: nothing waits for an end that never comes
 {
     struct http_request request;
 

@@ -431,7 +431,8 @@ static void a_table_may_change_within_a_transaction(void **state)
     stop(&stream);
 }
 
-// The server repeats itself after ANALYZE and others; the size of a transaction must not depend on it.
+// The server repeats itself after ANALYZE and others; the size of a transaction must not depend on
+// it.
 static const struct relation *first_relation, *last_relation;
 
 static void keep_relations(void *user, struct transaction *transaction)

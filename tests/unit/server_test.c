@@ -89,6 +89,7 @@ static struct server_config configuration(void)
                                   .max_header = 16384,
                                   .max_message = 16384,
                                   .max_queue = 1 << 20,
+                                  .max_backlog = 128 << 20,
                                   .max_connections = 1000,
                                   .paths = paths,
                                   .protocols = protocols};
@@ -301,7 +302,10 @@ static void everything_may_come_in_one_piece(void **state) // A23, C23
     expect_upgrade(app, client);
     UNTIL(app, has_bytes(client, 11));
     // The pong comes from the worker and may overtake; the answers keep their order, and the Close is last.
-    EXPECT(app, client, "\x8a\x01p\x81\x01" "a\x81\x01" "b\x88\x00");
+    EXPECT(app, client,
+           "\x8a\x01p\x81\x01"
+           "a\x81\x01"
+           "b\x88\x00");
     UNTIL(app, app->closed == 1);
     assert_int_equal(app->last_code, 1005);
     client_free(client);
@@ -327,21 +331,30 @@ static void or_byte_by_byte(void **state) // A22, C25
     app_stop(app);
 }
 
+// Asks /ready on a connection of its own.
+static bool is_ready(struct app *app, const char *body)
+{
+    struct client *client = client_connect(app);
+    size_t size = strlen(body);
+
+    WRITE(client, "GET /ready HTTP/1.1\r\nHost: h\r\n\r\n");
+    UNTIL(app, has_ended(client));
+    bool is = memcmp(client->bytes, "HTTP/1.1 200 OK\r\n", 17) == 0 && client->size > size &&
+              memcmp(client->bytes + client->size - size, body, size) == 0;
+    client_free(client);
+    return is;
+}
+
 static void the_rest_is_http(void **state)
 {
     struct server_config config = configuration();
     struct app *app = app_start(&config);
-    struct client *client = client_connect(app);
 
     (void)state;
+    assert_false(is_ready(app, ""));
     server_set_health(app->server, "{\"a\":1}", true, "{\"b\":2}");
-    server_flush(app->server);
-    WRITE(client, "GET /ready HTTP/1.1\r\nHost: h\r\n\r\n");
-    UNTIL(app, has_ended(client));
-    assert_memory_equal(client->bytes, "HTTP/1.1 200 OK\r\n", 17);
-    assert_memory_equal(client->bytes + client->size - 7, "{\"b\":2}", 7);
-    client_free(client);
-    client = client_connect(app);
+    UNTIL(app, is_ready(app, "{\"b\":2}"));
+    struct client *client = client_connect(app);
     WRITE(client, "GET /ws HTTP/1.1\r\nHost: h\r\n\r\n");
     UNTIL(app, has_ended(client));
     assert_memory_equal(client->bytes, "HTTP/1.1 426 Upgrade Required\r\n", 31);
@@ -412,8 +425,14 @@ static void events_go_to_their_subscribers(void **state)
     publish(app, 1, 5, "nobody");
     server_subscribe(app->server, b_ref, 2, NULL); // replaces the filter
     publish(app, 2, 5, "all");
-    EXPECT(app, a, "\x81\x03one\x81\x03two\x81\x04" "both\x81\x03" "all");
-    EXPECT(app, b, "\x81\x04" "both\x81\x03" "all");
+    EXPECT(app, a,
+           "\x81\x03one\x81\x03two\x81\x04"
+           "both\x81\x03"
+           "all");
+    EXPECT(app, b,
+           "\x81\x04"
+           "both\x81\x03"
+           "all");
     frame_unref(both);
     client_free(a);
     client_free(b);
@@ -488,7 +507,9 @@ static void the_server_can_close(void **state)
     (void)state;
     server_send(app->server, newest(app), frame_new(FRAME_TEXT, "bye", 3));
     server_close(app->server, newest(app), 4003, "no");
-    EXPECT(app, client, "\x81\x03" "bye\x88\x04\x0f\xa3no");
+    EXPECT(app, client,
+           "\x81\x03"
+           "bye\x88\x04\x0f\xa3no");
     UNTIL(app, app->closed == 1);
     assert_int_equal(app->last_code, 4003);
     UNTIL(app, has_ended(client));
@@ -586,6 +607,49 @@ static void the_slow_do_not_stop_the_fast(void **state) // D6
     app_stop(app);
 }
 
+// Many leave in the middle of a fan-out: nobody else misses an event or gets one twice.
+static void those_who_leave_take_nobody_along(void **state)
+{
+    enum { CLIENTS = 60, SLOW_OF = 4, SIZE = 2000 };
+    struct server_config config = configuration();
+    config.max_queue = 16 << 10;
+    struct app *app = app_start(&config);
+    struct client *clients[CLIENTS];
+    char text[SIZE + 1];
+    int slow = 0, events = 0;
+
+    (void)state;
+    for (int i = 0; i < CLIENTS; i++) {
+        clients[i] = client_open(app);
+        server_subscribe(app->server, newest(app), 1, NULL);
+        if (i % SLOW_OF == 0)
+            slow++;
+    }
+    memset(text, 'x', SIZE);
+    text[SIZE] = '\0';
+    for (; app->closed < slow; events++) {
+        memcpy(text, (char[]){(char)('a' + events % 26)}, 1);
+        publish(app, 1, 1, text);
+        for (int i = 0; i < CLIENTS; i++) {
+            if (i % SLOW_OF == 0)
+                continue;
+            UNTIL(app, has_bytes(clients[i], SIZE + 4));
+            assert_int_equal(clients[i]->bytes[4], text[0]);
+            client_skip(clients[i], SIZE + 4);
+        }
+        assert_true(events < 20000);
+        if (events > 3000)
+            usleep(1000);
+    }
+    assert_int_equal(server_connections(app->server), CLIENTS - slow);
+    for (int i = 0; i < CLIENTS; i++) {
+        if (i % SLOW_OF != 0)
+            assert_int_equal(clients[i]->size, 0);
+        client_free(clients[i]);
+    }
+    app_stop(app);
+}
+
 static void a_drain_says_goodbye(void **state) // D16
 {
     struct server_config config = configuration();
@@ -655,6 +719,7 @@ int main(void)
         cmocka_unit_test(a_reset_is_a_close_once),
         cmocka_unit_test(silence_ends_a_connection),
         cmocka_unit_test(the_slow_do_not_stop_the_fast),
+        cmocka_unit_test(those_who_leave_take_nobody_along),
         cmocka_unit_test(a_drain_says_goodbye),
         cmocka_unit_test(a_drain_ends_in_time),
         cmocka_unit_test(a_taken_port_is_told),

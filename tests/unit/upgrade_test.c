@@ -46,8 +46,8 @@ static void a_handshake_is_one(void **state)
 {
     (void)state;
     assert_int_equal(check((struct parts){0}), 101);
-    assert_int_equal(check((struct parts){.upgrade = "uPGRADE: WEBSOCKET\r\n"}), 101);        // A8
-    assert_int_equal(check((struct parts){.upgrade = "Upgrade: h2c, websocket\r\n"}), 101);   // A7
+    assert_int_equal(check((struct parts){.upgrade = "uPGRADE: WEBSOCKET\r\n"}), 101);      // A8
+    assert_int_equal(check((struct parts){.upgrade = "Upgrade: h2c, websocket\r\n"}), 101); // A7
     assert_int_equal(check((struct parts){.connection = "Connection: keep-alive, Upgrade\r\n"}),
                      101); // A10
 }
@@ -55,28 +55,26 @@ static void a_handshake_is_one(void **state)
 static void what_is_none_is_told_how(void **state)
 {
     (void)state;
-    assert_int_equal(check((struct parts){.version = "0"}), 426);                           // A2
-    assert_int_equal(check((struct parts){.upgrade = ""}), 426);                            // A6
-    assert_int_equal(check((struct parts){.upgrade = "Upgrade: h2c\r\n"}), 426);            // A6
-    assert_int_equal(check((struct parts){.upgrade = "Upgrade: xwebsockety\r\n"}), 426);    // A9
-    assert_int_equal(check((struct parts){.connection = ""}), 426);                         // A11
-    assert_int_equal(check((struct parts){.connection = "Connection: close\r\n"}), 426);    // A11
+    assert_int_equal(check((struct parts){.version = "0"}), 426);                        // A2
+    assert_int_equal(check((struct parts){.upgrade = ""}), 426);                         // A6
+    assert_int_equal(check((struct parts){.upgrade = "Upgrade: h2c\r\n"}), 426);         // A6
+    assert_int_equal(check((struct parts){.upgrade = "Upgrade: xwebsockety\r\n"}), 426); // A9
+    assert_int_equal(check((struct parts){.connection = ""}), 426);                      // A11
+    assert_int_equal(check((struct parts){.connection = "Connection: close\r\n"}), 426); // A11
 }
 
 static void versions(void **state) // A15, A16
 {
-    static const char *const others[] = {"", "Sec-WebSocket-Version: 8\r\n",
-                                         "Sec-WebSocket-Version: 14\r\n",
-                                         "Sec-WebSocket-Version: 013\r\n",
-                                         "Sec-WebSocket-Version: 13, 8\r\n"};
+    static const char *const others[] = {
+        "", "Sec-WebSocket-Version: 8\r\n", "Sec-WebSocket-Version: 14\r\n",
+        "Sec-WebSocket-Version: 013\r\n", "Sec-WebSocket-Version: 13, 8\r\n"};
 
     (void)state;
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         assert_int_equal(check((struct parts){.number = others[i]}), 426);
-    assert_int_equal(
-        check((struct parts){
-            .number = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8\r\n"}),
-        400);
+    assert_int_equal(check((struct parts){
+                         .number = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Version: 8\r\n"}),
+                     400);
 }
 
 static void keys(void **state) // A12, A13, A14
@@ -84,11 +82,11 @@ static void keys(void **state) // A12, A13, A14
     static const char *const bad[] = {
         "",
         "Sec-WebSocket-Key:\r\n",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",         // 15 bytes
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZXM=\r\n",     // 17 bytes
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",       // no padding
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j\r\n",     // 15 bytes
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZXM=\r\n", // 17 bytes
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ\r\n",   // no padding
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=a\r\n",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ-==\r\n",     // another alphabet
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZ-==\r\n", // another alphabet
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==x\r\n",
         "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Key: " KEY "\r\n",
     };

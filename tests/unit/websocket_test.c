@@ -135,7 +135,10 @@ static void a_close_is_echoed_and_ends_the_input(void **state) // C20, C22, C23
 
     (void)state;
     put_text(&stream, 0x81, "first");
-    put(&stream, 0x88, "\x0f\xa0" "bye", 5);
+    put(&stream, 0x88,
+        "\x0f\xa0"
+        "bye",
+        5);
     put_text(&stream, 0x81, "ignored");
     stream.bytes[stream.size++] = 0xff;
     assert_led_to(&stream, 4000, "t(first)<88050fa0627965>");
@@ -157,8 +160,8 @@ static void only_good_codes_are_echoed(void **state) // C20
             2);
         assert_led_to(&stream, 1002, "<880203ea>");
         stream.size = 0;
-        put(&stream, 0x88,
-            (unsigned char[]){(unsigned char)(good[i] >> 8), (unsigned char)good[i]}, 2);
+        put(&stream, 0x88, (unsigned char[]){(unsigned char)(good[i] >> 8), (unsigned char)good[i]},
+            2);
         snprintf(expected, sizeof expected, "<8802%04x>", (unsigned)good[i]);
         assert_led_to(&stream, good[i], expected);
     }
@@ -230,8 +233,7 @@ static void a_close_in_pieces_is_the_same(void **state)
         story_init(&story);
         struct websocket *websocket = websocket_take(&pool, &story);
         assert_int_equal(websocket_feed(websocket, stream.bytes, cut), 0);
-        assert_int_equal(
-            websocket_feed(websocket, stream.bytes + cut, stream.size - cut), 1000);
+        assert_int_equal(websocket_feed(websocket, stream.bytes + cut, stream.size - cut), 1000);
         assert_story(&story, "<880703e8c3a4e282ac>");
         websocket_give(&pool, websocket);
         websocket_pool_release(&pool);

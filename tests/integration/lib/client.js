@@ -5,13 +5,13 @@
 const assert = require('node:assert/strict');
 module.paths.push('/usr/share/nodejs'); // where Debian's package node-ws puts it
 const WebSocket = require('ws');
-const { until, inTime, assertMatches, TIME, ID } = require('./expect.js');
+const { until, inTime, assertMatches, patternText, TIME, ID } = require('./expect.js');
 
 const TOLD = 12; // lines of the transcript that a failure shows
 
 class Client {
-    // Resolves when the connection is open. `plain`: another protocol is spoken, messages are not looked at. Other options: `path`,
-    // `protocols`, and those of ws.
+    // Resolves when the connection is open. `plain`: another protocol is spoken, messages are not looked at. Other options:
+    // `path`, `protocols`, and those of ws.
     static async connect(url, options = {}) {
         const client = new Client(url, options);
         await inTime(`a connection to ${url}`, client.opened);
@@ -113,7 +113,7 @@ class Client {
 
     // The next message must be like the pattern; see expect.js.
     async expect(pattern) {
-        const message = await this.next(`a message like ${JSON.stringify(pattern)}`);
+        const message = await this.next(`a message like ${patternText(pattern)}`);
         assertMatches(message, pattern, this.transcript);
         return message;
     }

@@ -62,9 +62,13 @@ function patternText(pattern) {
 function assertMatches(actual, pattern, story = '') {
     const where = difference(actual, pattern);
     if (where === undefined) return;
-    throw new assert.AssertionError({
-        message: `${where === '.' ? 'it' : where} is not as expected\nexpected: ${patternText(pattern)}\nseen:     ${show(actual)}\n${story}`,
-    });
+    const lines = [
+        `${where === '.' ? 'it' : where} is not as expected`,
+        `expected: ${patternText(pattern)}`,
+        `seen:     ${show(actual)}`,
+        story,
+    ];
+    throw new assert.AssertionError({ message: lines.join('\n') });
 }
 
 // --- Cleaning up ---
@@ -104,4 +108,4 @@ function suite() {
 const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const ID = /^[A-Za-z0-9._-]{1,64}$/;
 
-module.exports = { until, inTime, matches, assertMatches, atEnd, suite, TIME, ID };
+module.exports = { until, inTime, matches, assertMatches, patternText, atEnd, suite, TIME, ID };

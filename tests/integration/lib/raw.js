@@ -86,7 +86,8 @@ class Raw {
     }
 
     get seen() {
-        return `seen: ${this.bytes.length} bytes ${JSON.stringify(this.bytes.toString('latin1').slice(0, 400))}, ${this.ending ?? 'open'}`;
+        const text = JSON.stringify(this.bytes.toString('latin1').slice(0, 400));
+        return `seen: ${this.bytes.length} bytes ${text}, ${this.ending ?? 'open'}`;
     }
 
     // Waits until `parse` finds something at the front of what came, and takes it off.

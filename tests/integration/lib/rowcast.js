@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const http = require('node:http');
 const os = require('node:os');
 const path = require('node:path');
-const { until, inTime, matches, atEnd } = require('./expect.js');
+const { until, inTime, matches, patternText, atEnd } = require('./expect.js');
 const { Client } = require('./client.js');
 const { Raw } = require('./raw.js');
 
@@ -68,7 +68,7 @@ async function run(args, { env = {}, input = '' } = {}) {
 }
 
 class Rowcast {
-    // Serves, and waits until it listens. `source`: a file of recorded rows (default: fed by `feed`), or `database`: a Database.
+    // Serves, and waits until it listens. `source`: a file of recorded rows (default: what is fed), or `database`: a Database.
     static async serve(owner, { args = [], env = {}, source, database, scripts = SCRIPTS } = {}) {
         const from = database ? [] : ['--source', source ?? '-'];
         const settings = {
@@ -120,7 +120,8 @@ class Rowcast {
 
     get story() {
         const lines = [...this.log.slice(-20).map((line) => JSON.stringify(line)), ...this.strays.slice(0, 60)];
-        return `the log of rowcast${this.exit ? `, which ended with ${this.exit.code ?? this.exit.signal}` : ''}:\n    ${lines.join('\n    ')}`;
+        const end = this.exit ? `, which ended with ${this.exit.code ?? this.exit.signal}` : '';
+        return `the log of rowcast${end}:\n    ${lines.join('\n    ')}`;
     }
 
     // --- The log ---
@@ -189,8 +190,14 @@ class Rowcast {
             last = await this.getJson('/ready').catch((error) => ({ error: error.message }));
             return matches(last, pattern);
         };
-        await until(`/ready like ${JSON.stringify(pattern)}`, asked, () => `${JSON.stringify(last)}\n${this.story}`);
+        await until(`/ready like ${patternText(pattern)}`, asked, () => `${JSON.stringify(last)}\n${this.story}`);
         return last;
+    }
+
+    // Waits until /ready says why it is not.
+    unready(pattern) {
+        const tells = (checks) => Object.values(checks).some((check) => pattern.test(check));
+        return this.ready({ status: 503, json: { status: 'unavailable', checks: tells } });
     }
 
     // --- Recorded rows on its standard input ---

@@ -76,9 +76,11 @@ function trades(market_id, first, count) {
     return Array.from({ length: count }, (_, i) => transaction(first + i, trade(market_id, first + i)));
 }
 
+const ids = (events) => events.map((event) => event.id);
+
 // What tells these trades apart in events.
 const costs = (events) => events.map((event) => Number(event.data.cost));
 
 const range = (first, count) => Array.from({ length: count }, (_, i) => first + i);
 
-module.exports = { transaction, insert, update, remove, market, trade, trades, vote, discussion, costs, range };
+module.exports = { transaction, insert, update, remove, market, trade, trades, vote, discussion, ids, costs, range };

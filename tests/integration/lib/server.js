@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+// PostgreSQL servers: the one of DATABASE_URL, and private ones that may be stopped and set up anew.
+'use strict';
+
+const assert = require('node:assert/strict');
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const os = require('node:os');
+const path = require('node:path');
+const { until, atEnd } = require('./expect.js');
+
+const asServer = process.getuid() === 0 ? ['--reuid', 'postgres', '--regid', 'postgres', '--init-groups'] : [];
+
+function bin(program) {
+    const root = '/usr/lib/postgresql';
+    const versions = fs.readdirSync(root).filter((name) => fs.existsSync(path.join(root, name, 'bin', program)));
+    return path.join(root, versions.sort((a, b) => a - b).at(-1), 'bin', program);
+}
+
+function freePort() {
+    return new Promise((resolve) => {
+        const server = net.createServer().listen(0, '127.0.0.1', () => {
+            const { port } = server.address();
+            server.close(() => resolve(port));
+        });
+    });
+}
+
+// A private server, with data of its own.
+class Server {
+    // It is removed with its owner, or without one with this process.
+    static async start(owner, settings = {}) {
+        const server = new Server(await freePort());
+        if (owner) atEnd(owner, () => server.remove());
+        else process.once('exit', () => fs.rmSync(server.folder, { recursive: true, force: true }));
+        server.command('initdb', ['-D', server.data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '-N']);
+        await server.start(settings);
+        return server;
+    }
+
+    constructor(port) {
+        this.port = port;
+        this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rowcast-server.'));
+        this.data = path.join(this.folder, 'data');
+        this.settings = {};
+        if (asServer.length > 0) spawnSync('chown', ['postgres:', this.folder]);
+    }
+
+    command(program, args) {
+        const { status, stdout, stderr } = spawnSync('setpriv', [...asServer, '--', bin(program), ...args], {
+            cwd: this.folder,
+            encoding: 'utf8',
+        });
+        assert.equal(status, 0, `${program}: ${stdout}${stderr}`);
+    }
+
+    url(database = 'postgres', user = 'postgres') {
+        return `postgresql://${user}@127.0.0.1:${this.port}/${database}`;
+    }
+
+    async start(settings = {}) {
+        Object.assign(this.settings, settings);
+        const all = {
+            listen_addresses: '127.0.0.1',
+            wal_level: 'logical',
+            fsync: 'off',
+            max_wal_senders: 20,
+            max_replication_slots: 20,
+            ...this.settings,
+        };
+        const args = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+        const log = fs.openSync(path.join(this.folder, 'log'), 'a');
+        this.process = spawn(
+            'setpriv',
+            [
+                ...asServer,
+                '--pdeathsig',
+                'INT',
+                '--',
+                bin('postgres'),
+                '-D',
+                this.data,
+                '-k',
+                this.folder,
+                '-p',
+                this.port,
+                ...args,
+            ],
+            {
+                cwd: this.folder,
+                stdio: ['ignore', log, log],
+            },
+        );
+        fs.closeSync(log);
+        this.exited = false;
+        this.process.on('exit', () => (this.exited = true));
+        const answers = () =>
+            this.exited || spawnSync(bin('pg_isready'), ['-q', '-h', '127.0.0.1', '-p', this.port]).status === 0;
+        await until('PostgreSQL answers', answers, () => this.log);
+        assert.ok(!this.exited, this.log);
+    }
+
+    get log() {
+        return fs.readFileSync(path.join(this.folder, 'log'), 'utf8').split('\n').slice(-30).join('\n');
+    }
+
+    // fast: as an administrator does; immediate: as a crash does.
+    async stop(mode = 'fast') {
+        if (this.exited) return;
+        const signal = mode === 'fast' ? 'SIGINT' : 'SIGQUIT';
+        if (asServer.length > 0)
+            spawnSync('setpriv', [...asServer, '--', 'kill', '-s', signal.slice(3), String(this.process.pid)]);
+        else this.process.kill(signal);
+        await until(
+            'the end of PostgreSQL',
+            () => this.exited,
+            () => this.log,
+        );
+    }
+
+    async remove() {
+        await this.stop('immediate').catch(() => this.process.kill('SIGKILL'));
+        fs.rmSync(this.folder, { recursive: true, force: true });
+    }
+}
+
+// The server of DATABASE_URL; without it one of our own for this file.
+let shared;
+function sharedServer() {
+    if (process.env.DATABASE_URL) {
+        const url = (database) => Object.assign(new URL(process.env.DATABASE_URL), { pathname: `/${database}` }).href;
+        shared ??= Promise.resolve({ url, admin: process.env.DATABASE_URL });
+    }
+    shared ??= Server.start().then((server) => {
+        server.process.unref(); // it ends with this process, and does not keep it
+        return server;
+    });
+    return shared;
+}
+
+module.exports = { Server, sharedServer };
