@@ -19,7 +19,8 @@
 // Output that waits while its client goes on asking: reading stops until it has left.
 #define UNREAD_BYTES (64u << 10)
 #define UNREAD_FRAMES 1024
-// A client that has taken bytes within this time is not slow, only slower than a burst: it may lag further.
+// A client that has taken bytes within this time is not slow, only slower than a burst: it may lag
+// further.
 #define TAKEN_LATELY 1000 // milliseconds
 #define BURST_FACTOR 16
 // What a refused client may still send while it has not read the answer.

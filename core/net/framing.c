@@ -36,7 +36,8 @@ static size_t length_end(const struct framing *framing)
     }
 }
 
-// The payload length, or UINT64_MAX if it is not written in the shortest way or has its top bit set.
+// The payload length, or UINT64_MAX if it is not written in the shortest way or has its top bit
+// set.
 static uint64_t length_of(const struct framing *framing)
 {
     uint64_t length = 0;

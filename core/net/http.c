@@ -96,7 +96,8 @@ static struct http_text trim(struct http_text text)
 
 // ---- the request line ----
 
-// "http://authority" in front of a path is dropped: routing goes by the path (RFC 9112 section 3.2.2).
+// "http://authority" in front of a path is dropped: routing goes by the path (RFC 9112 section
+// 3.2.2).
 static struct http_text drop_authority(struct http_text target)
 {
     static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
@@ -278,7 +279,8 @@ static int read_head(const char *bytes, size_t size, struct http_request *reques
     return status != FINE ? status : check_headers(request);
 }
 
-// A line has ended before scan->at. The first one is judged at once: who does not speak HTTP learns it now.
+// A line has ended before scan->at. The first one is judged at once: who does not speak HTTP learns
+// it now.
 static int end_line(struct http_scan *scan, const char *bytes, struct http_request *request)
 {
     struct http_text line = line_between(bytes, scan->line, scan->at);

@@ -40,7 +40,8 @@ static int accept_one(struct listener *listener)
     return fd >= 0 ? fd : -errno;
 }
 
-// The connection broke before it was accepted, or a signal came: the next one may be fine (accept(2)).
+// The connection broke before it was accepted, or a signal came: the next one may be fine
+// (accept(2)).
 static bool is_passing(int error)
 {
     switch (-error) {
@@ -59,8 +60,8 @@ static bool is_passing(int error)
     }
 }
 
-// Without a free descriptor the newcomers would wait and wake the loop for ever: the spare one lets them
-// in and out again. Without it, too, the listener rests until listener_retry.
+// Without a free descriptor the newcomers would wait and wake the loop for ever: the spare one lets
+// them in and out again. Without it, too, the listener rests until listener_retry.
 static void turn_away(struct listener *listener)
 {
     for (int i = 0; i < REFUSALS_A_TURN && listener->spare >= 0; i++) {

@@ -15,8 +15,8 @@
 #include "rowcast/memory.h"
 #include "rowcast/worker.h"
 
-// Orders one worker may have before it while the source is still read. Events wait here, so it is a bound
-// on their delay under overload as well.
+// Orders one worker may have before it while the source is still read. Events wait here, so it is a
+// bound on their delay under overload as well.
 #define CONGESTED_AT 4096
 
 // Reports are handled for so long, then the loop's other sources have their turn.

@@ -75,7 +75,8 @@ static void place_add(struct subscriber *subscriber, uint32_t topic, uint32_t po
     subscriber->count++;
 }
 
-// Takes out place `hole` and moves back those that were pushed behind it, so that no tombstones remain.
+// Takes out place `hole` and moves back those that were pushed behind it, so that no tombstones
+// remain.
 static void place_remove(struct subscriber *subscriber, uint32_t hole)
 {
     struct subscriber_place *places = subscriber->places;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// WebSocket input. The one door to wslay, which sees only what framing.c lets pass: frames with sound
-// headers, and no Close.
+// WebSocket input. The one door to wslay, which sees only what framing.c lets pass: frames with
+// sound headers, and no Close.
 #include "rowcast/websocket.h"
 
 #include <stdlib.h>

@@ -12,8 +12,9 @@
 #include "rowcast/listener.h"
 #include "rowcast/memory.h"
 
-// Between two looks at the sockets: references queued (some 30 ns each), connections written to (some
-// 4 us each). More of the former than of the latter, so that events that wait together go out together.
+// Between two looks at the sockets: references queued (some 30 ns each), connections written to
+// (some 4 us each). More of the former than of the latter, so that events that wait together go out
+// together.
 #define QUEUED_A_TURN 65536
 #define WRITTEN_A_TURN 1000
 
@@ -407,7 +408,8 @@ static void worker_free(struct worker *worker)
     free(worker);
 }
 
-// Signals are the brain's: the thread inherits a mask that leaves it only those that say it is broken.
+// Signals are the brain's: the thread inherits a mask that leaves it only those that say it is
+// broken.
 static int start_thread(struct worker *worker)
 {
     sigset_t all, before;

@@ -47,7 +47,7 @@ const describe = {
         return `${dim(market.question.padEnd(35).slice(0, 35))}  ${price}`;
     },
     trade({ trade_type, outcome, shares, cost, user_wallet, price_after, price_impact }) {
-        const deal = `${short(user_wallet)} ${trade_type === 'buy' ? 'buys ' : 'sells'} ${shares.padStart(4)} `;
+        const deal = `${short(user_wallet)} ${`${trade_type}s`.padEnd(5)} ${shares.padStart(4)} `;
         const money = ` for ${(Number(cost) / 1e6).toFixed(2).padStart(6)}`;
         const price = price_after === undefined ? '' : `  ${bar(price_after)}${signed(price_impact)}`;
         return `${deal}${side(outcome)}${money}${price}`;

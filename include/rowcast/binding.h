@@ -21,9 +21,9 @@ struct bindings {
     struct binding list[BINDINGS_MAX];
 };
 
-// Finds the addresses of `host`, NULL: 0.0.0.0 and :: (where the machine has IPv6). Then makes sure that
-// nobody listens there, not even a process that would share the port, and chooses a port where it is 0.
-// 0, or -1 with a sentence. Blocks if the name has to be looked up.
+// Finds the addresses of `host`, NULL: 0.0.0.0 and :: (where the machine has IPv6). Then makes sure
+// that nobody listens there, not even a process that would share the port, and chooses a port where
+// it is 0. 0, or -1 with a sentence. Blocks if the name has to be looked up.
 int bindings_find(struct bindings *bindings, const char *host, int port, struct fault *fault);
 
 // A listening socket on one of the addresses, sharing the port with the others (SO_REUSEPORT). Its

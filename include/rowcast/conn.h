@@ -5,8 +5,8 @@
 //   HANDSHAKE --refused--> CLOSING    OPEN --server ends--> CLOSING --all written--> SHUT
 //   SHUT --peer's FIN--> DEAD         from everywhere, on an error or a passed deadline --> DEAD
 //
-// Lives in a slot of the crowd. Output is queued and the connection noted as dirty; conn_proceed writes it
-// in the same turn of the loop.
+// Lives in a slot of the crowd. Output is queued and the connection noted as dirty; conn_proceed
+// writes it in the same turn of the loop.
 #ifndef ROWCAST_CONN_H
 #define ROWCAST_CONN_H
 
@@ -58,7 +58,8 @@ struct conn {
 // Takes over the socket. The conn is zeroed memory with hall, slot and serial set.
 void conn_open(struct conn *conn, int socket);
 
-// Queues a frame that the client asked for, or a ping. Takes over the reference; gone clients get nothing.
+// Queues a frame that the client asked for, or a ping. Takes over the reference; gone clients get
+// nothing.
 void conn_send(struct conn *conn, struct frame *frame);
 
 // Queues a reference to a live event. A client that does not keep up is closed with 4100.
@@ -79,7 +80,8 @@ void conn_expire(struct conn *conn);
 // Its turn in the heartbeat.
 void conn_look(struct conn *conn, struct frame *ping);
 
-// Decides what happens next: writing, shutting down, closing, reading. Called after anything changed.
+// Decides what happens next: writing, shutting down, closing, reading. Called after anything
+// changed.
 void conn_proceed(struct conn *conn);
 
 // For the hall's pools.

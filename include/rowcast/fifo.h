@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A growable queue of elements of one size: batches in at the end, one by one out at the front, or all
-// at once: they lie side by side. Its filler bounds it.
+// A growable queue of elements of one size: batches in at the end, one by one out at the front, or
+// all at once: they lie side by side. Its filler bounds it.
 #ifndef ROWCAST_FIFO_H
 #define ROWCAST_FIFO_H
 

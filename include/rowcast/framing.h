@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Walks the frame headers of a client in front of wslay: knows where messages end, refuses at the header
-// what wslay refuses late, without a code, or not at all, and keeps Close frames to itself (wslay checks
-// their text wrongly when they come in pieces). Pure: bytes in, a close code out.
+// Walks the frame headers of a client in front of wslay: knows where messages end, refuses at the
+// header what wslay refuses late, without a code, or not at all, and keeps Close frames to itself
+// (wslay checks their text wrongly when they come in pieces). Pure: bytes in, a close code out.
 #ifndef ROWCAST_FRAMING_H
 #define ROWCAST_FRAMING_H
 
@@ -32,9 +32,9 @@ struct framing {
 
 enum { FRAMING_FINE = 0, FRAMING_CLOSE = 1 };
 
-// Walks over `size` bytes; the first *good of them are for wslay. Returns FRAMING_FINE; FRAMING_CLOSE when
-// the peer's Close is complete; or the code to close with, 1002 or 1009. Nothing may be walked after a Close
-// or a fault.
+// Walks over `size` bytes; the first *good of them are for wslay. Returns FRAMING_FINE;
+// FRAMING_CLOSE when the peer's Close is complete; or the code to close with, 1002 or 1009. Nothing
+// may be walked after a Close or a fault.
 int framing_walk(struct framing *framing, const struct framing_limits *limits,
                  const unsigned char *bytes, size_t size, size_t *good);
 

@@ -13,8 +13,8 @@ struct goodbye {
 
 void goodbye_begin(struct goodbye *goodbye, uint32_t total, int64_t time, int64_t now);
 
-// How many shall have been told by now: 100 at once, then one a millisecond, or as many as it takes to
-// be through after three quarters of the time.
+// How many shall have been told by now: 100 at once, then one a millisecond, or as many as it takes
+// to be through after three quarters of the time.
 uint32_t goodbye_due(const struct goodbye *goodbye, int64_t now);
 
 #endif

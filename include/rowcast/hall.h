@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the connections of one worker share: limits, pools, lists, and whom they report to. All of it
-// belongs to the worker's thread.
+// What the connections of one worker share: limits, pools, lists, and whom they report to. All of
+// it belongs to the worker's thread.
 #ifndef ROWCAST_HALL_H
 #define ROWCAST_HALL_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A worker as the brain sees it: what it has been given to do, and what it is to be told was handled.
+// A worker as the brain sees it: what it has been given to do, and what it is to be told was
+// handled.
 #ifndef ROWCAST_HAND_H
 #define ROWCAST_HAND_H
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The proof in a WebSocket handshake (RFC 6455 section 4.2.2). The net room's door to OpenSSL's digests.
+// The proof in a WebSocket handshake (RFC 6455 section 4.2.2). The net room's door to OpenSSL's
+// digests.
 #ifndef ROWCAST_HANDSHAKE_H
 #define ROWCAST_HANDSHAKE_H
 

@@ -29,7 +29,8 @@ struct http_request {
     struct http_header headers[HTTP_MAX_HEADERS];
 };
 
-// How far a head that arrives in pieces has been looked at: each byte once. Zeroed memory is a beginning.
+// How far a head that arrives in pieces has been looked at: each byte once. Zeroed memory is a
+// beginning.
 struct http_scan {
     size_t at;     // bytes looked at
     size_t line;   // where the current line begins
@@ -41,9 +42,9 @@ struct http_scan {
 enum { HTTP_MORE = 0, HTTP_COMPLETE = 1 };
 
 // Reads on. `bytes` are all bytes of the connection so far, `size` grows from call to call. Returns
-// HTTP_MORE; HTTP_COMPLETE, with the request filled in and scan->at where the head ends; or the status to
-// refuse the request with (400, 405, 414, 431, 505). `maximum` bytes are the longest head; what lies
-// behind them is not looked at.
+// HTTP_MORE; HTTP_COMPLETE, with the request filled in and scan->at where the head ends; or the
+// status to refuse the request with (400, 405, 414, 431, 505). `maximum` bytes are the longest
+// head; what lies behind them is not looked at.
 int http_read(struct http_scan *scan, const char *bytes, size_t size, size_t maximum,
               struct http_request *request);
 
@@ -53,8 +54,8 @@ bool http_is_like(struct http_text text, const char *word); // in any case
 int http_count(const struct http_request *request, const char *name);
 struct http_text http_value(const struct http_request *request, const char *name); // of the first
 
-// Takes the next element off a comma-separated list: without blanks around, empty ones skipped. False
-// at the end.
+// Takes the next element off a comma-separated list: without blanks around, empty ones skipped.
+// False at the end.
 bool http_next(struct http_text *list, struct http_text *element);
 // Whether a list header, in all its lines together, has the element, in any case.
 bool http_lists(const struct http_request *request, const char *name, const char *element);

@@ -3,8 +3,9 @@
 // else. Pure.
 //
 // The brain cannot count: it does not know which clients are still there. So it numbers the
-// subscriptions it sends to a worker; a worker that finds a topic empty says so with the newest number
-// it has handled; and if nothing newer was sent for that topic, the worker has no more interest in it.
+// subscriptions it sends to a worker; a worker that finds a topic empty says so with the newest
+// number it has handled; and if nothing newer was sent for that topic, the worker has no more
+// interest in it.
 #ifndef ROWCAST_INTEREST_H
 #define ROWCAST_INTEREST_H
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What a worker reports to the brain: collected during a turn of the loop, posted at its end, counted
-// until it is acknowledged.
+// What a worker reports to the brain: collected during a turn of the loop, posted at its end,
+// counted until it is acknowledged.
 #ifndef ROWCAST_OUTBOX_H
 #define ROWCAST_OUTBOX_H
 

@@ -18,8 +18,9 @@ enum outqueue_kind {
     OUTQUEUE_LIVE,  // an event: its receiver must keep up
 };
 
-// Invariants: offset is below the size of the first frame; bytes = the sizes of all frames - offset;
-// live = the sizes of the live frames (the first one's whole until it is out) <= bytes + offset.
+// Invariants: offset is below the size of the first frame; bytes = the sizes of all frames -
+// offset; live = the sizes of the live frames (the first one's whole until it is out) <= bytes +
+// offset.
 struct outqueue {
     uintptr_t *ring; // NULL: the frames are in `inside`
     uintptr_t inside[OUTQUEUE_INSIDE];
@@ -35,7 +36,8 @@ void outqueue_push(struct outqueue *queue, struct frame *frame,
                    enum outqueue_kind kind); // takes over a reference
 bool outqueue_empty(const struct outqueue *queue);
 
-// Fills in up to `maximum` vectors from the front, returns how many. They live until the next consume or drop.
+// Fills in up to `maximum` vectors from the front, returns how many. They live until the next
+// consume or drop.
 unsigned outqueue_vectors(const struct outqueue *queue, uv_buf_t *vectors, unsigned maximum);
 
 // `size` bytes from the front are out; at most queue->bytes.

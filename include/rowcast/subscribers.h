@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Who wants a topic: for each topic number a dense array to fan out over, for each subscriber a small
-// table of where it stands. Joining, leaving and changing the filter are O(1), and what is left takes no
-// memory. Pure.
+// Who wants a topic: for each topic number a dense array to fan out over, for each subscriber a
+// small table of where it stands. Joining, leaving and changing the filter are O(1), and what is
+// left takes no memory. Pure.
 #ifndef ROWCAST_SUBSCRIBERS_H
 #define ROWCAST_SUBSCRIBERS_H
 
@@ -43,7 +43,8 @@ typedef void subscribers_emptied(void *user, uint32_t topic);
 void subscribers_leave_all(struct subscribers *subscribers, struct subscriber *subscriber,
                            subscribers_emptied *emptied, void *user);
 
-// The topic's subscriptions, *count of them. Order means nothing. Lives until somebody joins or leaves.
+// The topic's subscriptions, *count of them. Order means nothing. Lives until somebody joins or
+// leaves.
 const struct subscription *subscribers_of(const struct subscribers *subscribers, uint32_t topic,
                                           uint32_t *count);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A byte stream to one peer. Connections know this only, never a uv_ stream function: here is where TLS
-// comes in.
+// A byte stream to one peer. Connections know this only, never a uv_ stream function: here is where
+// TLS comes in.
 #ifndef ROWCAST_TRANSPORT_H
 #define ROWCAST_TRANSPORT_H
 
@@ -16,7 +16,8 @@ struct transport;
 
 // After transport_close only `closed` is called, once.
 struct transport_events {
-    // Where the next bytes shall go. A length of 0 means not now: reading stops until transport_read.
+    // Where the next bytes shall go. A length of 0 means not now: reading stops until
+    // transport_read.
     uv_buf_t (*room)(struct transport *transport);
     void (*bytes)(struct transport *transport, const char *bytes, size_t size);
     // The peer sends no more: UV_EOF, or an error. Called once.
@@ -27,7 +28,8 @@ struct transport_events {
     void (*closed)(struct transport *transport);           // the memory may go
 };
 
-// What the transports of a worker share: whom they call, and requests, which are under way for moments.
+// What the transports of a worker share: whom they call, and requests, which are under way for
+// moments.
 struct transport_pool {
     const struct transport_events *events;
     struct transport_request *free;
@@ -50,9 +52,10 @@ int transport_open(struct transport *transport, uv_loop_t *loop, int socket,
 
 void transport_read(struct transport *transport, bool on);
 
-// Writes what goes at once. Returns how many bytes that were (the caller may forget them), or a negative
-// errno. If it was not all, the transport holds on to the first *held of the rest (up to 4 vectors), which
-// must stay as they are until `written`. May overwrite the vectors. Not while transport_busy.
+// Writes what goes at once. Returns how many bytes that were (the caller may forget them), or a
+// negative errno. If it was not all, the transport holds on to the first *held of the rest (up to 4
+// vectors), which must stay as they are until `written`. May overwrite the vectors. Not while
+// transport_busy.
 ssize_t transport_write(struct transport *transport, uv_buf_t *vectors, unsigned count,
                         unsigned *held);
 bool transport_busy(const struct transport *transport);

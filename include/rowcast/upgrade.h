@@ -5,11 +5,12 @@
 
 #include "rowcast/http.h"
 
-// 101; or the status to refuse with: 426 for what is no handshake of version 13, 400 for a broken one.
+// 101; or the status to refuse with: 426 for what is no handshake of version 13, 400 for a broken
+// one.
 int upgrade_check(const struct http_request *request);
 
-// The first subprotocol the client offers that is in the NULL-terminated list, or NULL. Always one of
-// the list's own texts, never bytes of the client.
+// The first subprotocol the client offers that is in the NULL-terminated list, or NULL. Always one
+// of the list's own texts, never bytes of the client.
 const char *upgrade_protocol(const struct http_request *request, const char *const *protocols);
 
 #endif

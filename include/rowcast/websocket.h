@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// WebSocket input (RFC 6455): bytes in, messages out, pongs and closes answered. The one door to wslay.
+// WebSocket input (RFC 6455): bytes in, messages out, pongs and closes answered. The one door to
+// wslay.
 //
-// A wslay context takes 8.8 KB, so idle connections have none: one is taken from the worker's pool when
-// bytes arrive and given back when they end at a message boundary.
+// A wslay context takes 8.8 KB, so idle connections have none: one is taken from the worker's pool
+// when bytes arrive and given back when they end at a message boundary.
 #ifndef ROWCAST_WEBSOCKET_H
 #define ROWCAST_WEBSOCKET_H
 
@@ -15,8 +16,8 @@
 
 struct websocket;
 
-// `user` is what websocket_take was given. Called from inside websocket_feed only; must not give the
-// websocket back.
+// `user` is what websocket_take was given. Called from inside websocket_feed only; must not give
+// the websocket back.
 struct websocket_events {
     // The bytes live during the call only. Text is valid UTF-8.
     void (*message)(void *user, const char *bytes, size_t size, bool binary);
@@ -38,9 +39,9 @@ void websocket_pool_release(struct websocket_pool *pool); // all must have been 
 struct websocket *websocket_take(struct websocket_pool *pool, void *user);
 void websocket_give(struct websocket_pool *pool, struct websocket *websocket); // in any state
 
-// Returns 0: more may follow; or the code of the close that ends the input: the peer's (1005 for none),
-// whose answer is in the output, or 1002, 1007, 1009 for what the peer did, which is there too.
-// Nothing may be fed after that.
+// Returns 0: more may follow; or the code of the close that ends the input: the peer's (1005 for
+// none), whose answer is in the output, or 1002, 1007, 1009 for what the peer did, which is there
+// too. Nothing may be fed after that.
 int websocket_feed(struct websocket *websocket, const void *bytes, size_t size);
 
 bool websocket_rests(const struct websocket *websocket); // at a message boundary

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A thread with its own loop, its own listeners and its own crowd of connections. It takes orders from
-// the brain and reports to it, both in batches through mailboxes; nothing else is shared but immutable
-// frames and filters.
+// A thread with its own loop, its own listeners and its own crowd of connections. It takes orders
+// from the brain and reports to it, both in batches through mailboxes; nothing else is shared but
+// immutable frames and filters.
 #ifndef ROWCAST_WORKER_H
 #define ROWCAST_WORKER_H
 
