@@ -195,7 +195,7 @@ describe('a stream', () => {
         for (let i = 0; i < 3; i++) {
             const message = await client.next('unavailable', 45);
             assert.deepEqual([message.type, message.data.code], ['error', 'unavailable'], client.transcript);
-            const waited = Date.now() - away.began;
+            const waited = Date.parse(message.timestamp) - away.began;
             assert.ok(
                 waited > 29000 && waited < 45000,
                 `answered after ${waited} ms: each waits for 30 s, not one after the other\n${client.transcript}`,

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const { after } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 
-const SECONDS = Number(process.env.ROWCAST_TEST_SECONDS || 20); // how long anything may take before a test gives up
+const SECONDS = Number(process.env.ROWCAST_TEST_SECONDS || 30); // how long anything may take before a test gives up
 
 // Waits until `condition` gives something true, and gives it. `seen` says what there is instead when time is up.
 async function until(what, condition, seen = () => '') {
