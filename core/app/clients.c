@@ -310,16 +310,18 @@ static void resume(struct clients *clients, struct client *client)
     }
 }
 
-static void for_each_waiting(struct clients *clients,
-                             void (*each)(struct clients *, struct client *))
+static void for_each(struct clients *clients, void (*each)(struct clients *, struct client *))
 {
     size_t position = 0;
     uint64_t *value;
-    while ((value = map_next(&clients->by_ref, &position))) {
-        struct client *client = (struct client *)(uintptr_t)*value;
-        if (client->commands)
-            each(clients, client);
-    }
+    while ((value = map_next(&clients->by_ref, &position)))
+        each(clients, (struct client *)(uintptr_t)*value);
+}
+
+static void go_on(struct clients *clients, struct client *client)
+{
+    if (client->commands)
+        resume(clients, client);
 }
 
 void clients_start(struct clients *clients)
@@ -327,7 +329,19 @@ void clients_start(struct clients *clients)
     if (clients->started)
         return;
     clients->started = true;
-    for_each_waiting(clients, resume);
+    for_each(clients, go_on);
+}
+
+static void send_away(struct clients *clients, struct client *client)
+{
+    server_close(clients->config.server, client->ref, 1001,
+                 "the stream has gone to another instance");
+}
+
+void clients_stop(struct clients *clients)
+{
+    clients->started = false;
+    for_each(clients, send_away);
 }
 
 // What is behind an answer may have waited as long: each counts from its own arrival.
@@ -344,7 +358,7 @@ void clients_tick(struct clients *clients, uint64_t now)
 {
     clients->now = now;
     if (!clients->started)
-        for_each_waiting(clients, give_up);
+        for_each(clients, give_up);
 }
 
 // ---- what the server says ----
@@ -404,10 +418,7 @@ void clients_free(struct clients *clients)
 {
     if (!clients)
         return;
-    size_t position = 0;
-    uint64_t *value;
-    while ((value = map_next(&clients->by_ref, &position)))
-        free_client(clients, (struct client *)(uintptr_t)*value);
+    for_each(clients, free_client);
     map_release(&clients->by_ref);
     free(clients);
 }

@@ -17,8 +17,11 @@ static int run_verb(const char *verb, const struct settings *settings,
                     size_t count)
 {
     struct fault fault;
-    struct postgres_config config = {settings->database, settings->slot, settings->publication,
-                                     false};
+    struct postgres_config config = {
+        .database = settings->database,
+        .slot = settings->slot,
+        .publication = settings->publication,
+    };
     int result;
     if (strcmp(verb, "setup") == 0)
         result = postgres_setup(&config, tables, count, options->identity_full, options->dry_run,

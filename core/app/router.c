@@ -127,7 +127,14 @@ static void source_started(void *user, const struct source_identity *identity)
     struct router *router = user;
     bool same = router->identity.epoch == identity->epoch &&
                 router->identity.timeline == identity->timeline;
-    if (!same) {
+    if (identity->gap) {
+        log_write(
+            LOG_WARN, "source_gap", NULL,
+            "another reader of the slot has moved it on past what was read here: every client "
+            "is closed with 1001 and told what it cannot resume");
+        clients_stop(router->clients);
+    }
+    if (!same || identity->gap) {
         struct event_id start = {.epoch = identity->epoch,
                                  .timeline = identity->timeline,
                                  .lsn = identity->lsn,
@@ -136,9 +143,27 @@ static void source_started(void *user, const struct source_identity *identity)
         router->identity = *identity;
         history_start(router->history, &start);
     }
+    set_source_health(router, false, "reading what was committed meanwhile");
+}
+
+static void source_caught_up(void *user)
+{
+    struct router *router = user;
     set_source_health(router, true, "ok");
-    log_write(LOG_INFO, "source_started", NULL, "the event stream runs");
+    log_write(LOG_INFO, "source_started",
+              LOG_FIELDS(LOG_NUMBER("history_events", (int64_t)history_events(router->history))),
+              "the event stream runs");
     clients_start(router->clients);
+}
+
+// What is committed now passes us by: whoever stayed connected here would be silently behind.
+static void source_superseded(void *user)
+{
+    struct router *router = user;
+    log_write(LOG_WARN, "source_superseded",
+              LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
+              "another instance reads the slot now: every client is closed with 1001");
+    clients_stop(router->clients);
 }
 
 static void source_lost(void *user, const struct fault *fault)
@@ -163,8 +188,10 @@ static void source_ended(void *user, const struct fault *fault)
     set_source_health(router, false, fault->text);
 }
 
-static const struct source_callbacks source_callbacks = {source_started, take_transaction,
-                                                         source_lost, source_ended};
+static const struct source_callbacks source_callbacks = {
+    source_started,   source_caught_up, source_superseded,
+    take_transaction, source_lost,      source_ended,
+};
 
 static void log_lines(const char *event, char *text)
 {
@@ -195,8 +222,14 @@ static int set_up(struct router *router, const struct postgres_config *config, s
 static int start_postgres(struct router *router, struct fault *fault)
 {
     const struct settings *settings = router->settings;
-    struct postgres_config config = {settings->database, settings->slot, settings->publication,
-                                     true};
+    struct postgres_config config = {
+        .database = settings->database,
+        .slot = settings->slot,
+        .publication = settings->publication,
+        .history_time = settings->history_time,
+        .replay_wal = (uint64_t)settings->replay_wal,
+        .retry = true,
+    };
     router->waits_for_setup = settings->setup && set_up(router, &config, fault) != 0;
     if (router->waits_for_setup) {
         if (fault->code != EXIT_UNAVAILABLE)
@@ -218,6 +251,7 @@ static int start_source(struct router *router, struct fault *fault)
         return start_postgres(router, fault);
     struct source_identity none = {.epoch = source_epoch(NULL, 0)};
     source_started(router, &none);
+    source_caught_up(router);
     return 0;
 }
 

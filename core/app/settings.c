@@ -55,6 +55,8 @@ static const struct setting table[] = {
      "bytes of events kept for resuming"},
     {"history_time", "ROWCAST_HISTORY_TIME", DURATION, 0, 0, "10m", AT(history_time), 1000,
      7 * 86400000LL, "age of events kept for resuming"},
+    {"replay_wal", "ROWCAST_REPLAY_WAL", SIZE, 0, 0, "256MiB", AT(replay_wal), 0, 1024 * GIB,
+     "WAL kept behind the slot, so that a restart can refill the history"},
     {"heartbeat", "ROWCAST_HEARTBEAT", DURATION, 0, 1, "30s", AT(heartbeat), 100, 86400000,
      "ping interval, or off; two silent ones end a connection"},
     {"max_message", "ROWCAST_MAX_MESSAGE", SIZE, 0, 0, "16KiB", AT(max_message), 128, GIB,

@@ -9,6 +9,7 @@
 #include "rowcast/memory.h"
 
 #define ANSWER_MILLISECONDS 10000
+#define TAKEN_OVER_MILLISECONDS 7000
 #define LOOK_AGAIN_MILLISECONDS                                                                    \
     1000 // the slot is taken: how soon a standby notices that it is free
 
@@ -192,6 +193,7 @@ enum check_column {
     CHECK_PID,
     CHECK_APPLICATION,
     CHECK_ADDRESS,
+    CHECK_SERVER_END,
 };
 
 void postgres_check(struct postgres_source *source)
@@ -207,13 +209,29 @@ void postgres_check(struct postgres_source *source)
         "EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = %s), s.slot_type, s.plugin, "
         "s.database, pg_catalog.current_database(), s.wal_status, s.confirmed_flush_lsn, "
         "s.active_pid, "
-        "a.application_name, pg_catalog.host(a.client_addr) FROM (SELECT) AS one "
+        "a.application_name, pg_catalog.host(a.client_addr), "
+        "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END "
+        "FROM (SELECT) AS one "
         "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s' "
         "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid",
         publication, source->slot);
     PQfreemem(publication);
     ask(source, POSTGRES_CHECKING, command);
     free(command);
+}
+
+// Our own old connection may hold the slot until the server has given it up (wal_sender_timeout of the
+// connection, 5 s); who holds it for longer has taken it over.
+static void note_other_reader(struct postgres_source *source)
+{
+    uint64_t now = uv_now(source->loop);
+    if (source->waits_since == 0)
+        source->waits_since = now;
+    if (source->superseded || source->safe == 0 ||
+        now - source->waits_since < TAKEN_OVER_MILLISECONDS)
+        return;
+    source->superseded = true;
+    source->callbacks.superseded(source->user);
 }
 
 // Another process reads the slot: this connection stays, so that there is one when the slot is
@@ -226,6 +244,7 @@ static void stand_by(struct postgres_source *source, const struct fault *fault)
     }
     source->state = POSTGRES_WAITING;
     source->failures = 0;
+    note_other_reader(source);
     postgres_wake(source, LOOK_AGAIN_MILLISECONDS);
     postgres_watch(source, UV_READABLE);
     postgres_report(source, fault);
@@ -288,6 +307,9 @@ static void start_replication(struct postgres_source *source)
 static void on_checked(struct postgres_source *source, const PGresult *result)
 {
     const char *said = NULL;
+    uint64_t server_end = lsn_of(field(result, CHECK_SERVER_END));
+    if (server_end > source->server_end)
+        source->server_end = server_end; // a standby's connection is older than what it takes over
     const char *missing = find_missing(result, &said);
     if (missing) {
         postgres_fail_as(source, missing, said);

@@ -253,6 +253,7 @@ struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct post
     source->slot = memory_text(config->slot);
     source->publication = memory_text(config->publication);
     source->retry = config->retry;
+    window_init(&source->window, config->history_time, config->replay_wal);
     source->decoder = pgoutput_new(postgres_stream_deliver, source);
     uv_timer_init(loop, &source->timer);
     uv_idle_init(loop, &source->drain);

@@ -12,6 +12,7 @@
 #include "postgres_resolve.h"
 #include "rowcast/pgoutput.h"
 #include "rowcast/postgres.h"
+#include "rowcast/window.h"
 
 // What is being waited for. In every state the one timer has one meaning.
 enum postgres_state {
@@ -56,6 +57,12 @@ struct postgres_source {
     uint32_t timeline;   // what this connection's server says
     uint64_t server_end; // how far its log goes
     uint64_t confirmed;  // up to where the slot was acknowledged by anyone
+
+    struct window window; // how far the slot is held back
+    uint64_t target;      // where the server was when the stream began
+    bool behind;          // `target` is not reached yet
+    uint64_t waits_since; // uv_now when another process was first seen reading; 0: none is
+    bool superseded;      // and it has been told
 
     struct pgoutput *decoder;
     uint64_t safe;     // everything before it was delivered: acknowledged, and where to go on

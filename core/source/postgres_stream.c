@@ -22,17 +22,26 @@ static void put_number(unsigned char *bytes, uint64_t number)
         bytes[i] = (unsigned char)(number >> (56 - 8 * i));
 }
 
-// Written, flushed and applied are the same to us. Where nothing is in flight `safe` follows the
-// server's own position, so that WAL of other tables is freed and a fast stop of the server ends.
-static void send_status(struct postgres_source *source, bool ask)
+static void put_status(struct postgres_source *source, uint64_t flushed, bool ask)
 {
     unsigned char status[34] = {'r'};
     put_number(status + 1, source->safe);
-    put_number(status + 9, source->safe);
-    put_number(status + 17, source->safe);
+    put_number(status + 9, flushed);
+    put_number(status + 17, flushed);
     put_number(status + 25, (uint64_t)(clock_now() - EPOCH_2000));
     status[33] = ask;
     PQputCopyData(source->conn, (const char *)status, sizeof status);
+}
+
+// The slot is held back, so that a restart reads its history anew. A server that stops waits until what
+// it sent is flushed, or, where that is unknown (0), written: hence the second status. Where nothing is
+// in flight `safe` follows the server's own position, so that WAL of other tables is freed in time.
+static void send_status(struct postgres_source *source, bool ask)
+{
+    int64_t now = (int64_t)uv_now(source->loop);
+    window_add(&source->window, source->safe, now);
+    put_status(source, window_held(&source->window, source->server_end, now), false);
+    put_status(source, 0, ask);
 }
 
 // Writes what can be written and waits for the rest. False: the connection broke, and the source
@@ -46,6 +55,11 @@ static bool flush(struct postgres_source *source)
     }
     postgres_watch(source, (source->paused ? 0 : UV_READABLE) | (left ? UV_WRITABLE : 0));
     return true;
+}
+
+static bool is_streaming(const struct postgres_source *source)
+{
+    return source->state == POSTGRES_STREAMING;
 }
 
 // ---- transactions up ----
@@ -72,9 +86,18 @@ static void note_cut(struct postgres_source *source, const struct transaction *t
         source->cut_next = transaction->changes[transaction->change_count - 1].index + 1;
 }
 
+static void advance(struct postgres_source *source, uint64_t lsn)
+{
+    source->safe = lsn;
+    if (!source->behind || lsn < source->target)
+        return;
+    source->behind = false;
+    source->callbacks.caught_up(source->user);
+}
+
 static void note_delivered(struct postgres_source *source, uint64_t end_lsn)
 {
-    source->safe = end_lsn;
+    advance(source, end_lsn);
     source->failures = 0;
     source->silence = SILENCE_FIRST;
 }
@@ -100,11 +123,6 @@ void postgres_stream_deliver(void *user, struct transaction *transaction)
 
 // ---- messages in ----
 
-static bool is_streaming(const struct postgres_source *source)
-{
-    return source->state == POSTGRES_STREAMING;
-}
-
 static void on_data(struct postgres_source *source, struct wire *wire)
 {
     wire_u64(wire); // where the record begins: not in order
@@ -127,7 +145,7 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
     if (end > source->server_end)
         source->server_end = end;
     if (!pgoutput_in_transaction(source->decoder) && end > source->safe)
-        source->safe = end;
+        advance(source, end);
     if (asked)
         send_status(source, false);
 }
@@ -255,9 +273,15 @@ void postgres_stream_begin(struct postgres_source *source)
     source->started = source->heard = uv_now(source->loop);
     if (source->silence == 0)
         source->silence = SILENCE_FIRST;
+    source->identity.gap = source->safe > 0 && source->confirmed > source->safe;
     if (source->confirmed > source->safe)
         source->safe = source->confirmed;
     source->identity.lsn = source->safe;
+    window_add(&source->window, source->safe, (int64_t)source->started);
+    source->target = source->server_end;
+    source->behind = true;
+    source->waits_since = 0;
+    source->superseded = false;
     source->reported.text[0] = '\0';
     pgoutput_reset(source->decoder);
     postgres_wake(source, STATUS_MILLISECONDS);
@@ -265,6 +289,8 @@ void postgres_stream_begin(struct postgres_source *source)
     if (!flush(source))
         return;
     source->callbacks.started(source->user, &source->identity);
+    if (!source->closing && is_streaming(source))
+        advance(source, source->safe);
 }
 
 void postgres_stream_brake(struct postgres_source *source)

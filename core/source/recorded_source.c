@@ -133,6 +133,7 @@ static void on_turn(uv_idle_t *turn)
         struct source_identity identity = recorded_identity();
         source->started = true;
         source->callbacks.started(source->user, &identity);
+        source->callbacks.caught_up(source->user);
     } else {
         deliver_lines(source);
     }

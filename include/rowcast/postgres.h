@@ -13,6 +13,8 @@ struct postgres_config {
     const char *database; // libpq URI or keywords
     const char *slot;     // lower case, digits, underscore
     const char *publication;
+    int64_t history_time; // milliseconds that delivered WAL stays behind the slot for a restart
+    uint64_t replay_wal;  // but at most so many bytes of it
     bool retry; // false: the first failure ends the source (`ended` with EXIT_UNAVAILABLE)
 };
 

@@ -15,12 +15,17 @@ struct source_identity {
     uint32_t epoch;    // see event.h; from source_epoch
     uint32_t timeline; // 0 for recorded rows
     uint64_t lsn;      // the stream begins behind it
+    bool gap;          // transactions between the last one delivered and `lsn` will not come
 };
 
 struct source_callbacks {
     // The stream is established, at first or again after `lost`. Transactions behind the last one
-    // delivered follow; without one delivered yet, behind identity->lsn.
+    // delivered follow; without one delivered yet, or with identity->gap, behind identity->lsn.
     void (*started)(void *user, const struct source_identity *identity);
+    // Everything that was committed before `started` has been delivered.
+    void (*caught_up)(void *user);
+    // Another instance has taken the stream over: what is committed now passes us by.
+    void (*superseded)(void *user);
     // In commit order. Takes over the transaction. When it returns, the transaction is safe and will be acknowledged.
     void (*transaction)(void *user, struct transaction *transaction);
     // The stream is interrupted or could not begin; the source tries again by itself. The sentence

@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const { until } = require('./lib/expect.js');
+const { until, inTime } = require('./lib/expect.js');
 const { serve, run, folder, scriptFolder, writeFiles, environment, BINARY, ROOT, SCRIPTS } = require('./lib/rowcast.js');
 const { transaction, insert, market, update, trade, vote, discussion } = require('./lib/rows.js');
 
@@ -338,26 +338,29 @@ describe('a start that cannot be', () => {
 });
 
 describe('on a terminal', () => {
-    // Runs it as in a terminal until it listens, and gives what it wrote.
+    // Runs it as in a terminal until it serves, types Ctrl-C, and gives the lines it wrote.
     async function written(t, env) {
         const settings = environment({ WS_PORT: '0', NO_COLOR: '1', ...env });
-        const child = spawn('script', ['-qec', `${BINARY} --source /dev/null`, '/dev/null'], { cwd: ROOT, env: settings });
-        t.after(() => child.kill());
+        const command = `exec setpriv --pdeathsig KILL -- ${BINARY} --source /dev/null`;
+        const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: ROOT, env: settings });
+        t.after(() => child.kill('SIGKILL'));
+        const ended = new Promise((resolve) => {
+            child.on('close', resolve);
+        });
         let text = '';
         child.stdout.on('data', (bytes) => (text += bytes));
-        await until(
-            'a log line',
-            () => /listening[^\n]*\n/.test(text),
-            () => text,
-        );
-        return text.split(/\r?\n/)[0];
+        const serves = () => /stream runs/.test(text);
+        await until('it serves', serves, () => text);
+        child.stdin.write('\x03');
+        assert.equal(await inTime('its end', ended, () => text), 0, text);
+        return text.split(/\r?\n/);
     }
 
     it('the log is for people, unless NODE_ENV says production', async (t) => {
-        const line = await written(t, {});
-        assert.throws(() => JSON.parse(line), undefined, line);
-        assert.match(line, /listening/);
-        assert.equal(JSON.parse(await written(t, { NODE_ENV: 'production' })).event, 'listening');
+        const [first] = await written(t, {});
+        assert.match(first, /info +listening on port \d+/);
+        const [line] = await written(t, { NODE_ENV: 'production' });
+        assert.equal(JSON.parse(line).event, 'listening');
     });
 });
 

@@ -178,7 +178,7 @@ describe('a stream', () => {
     describe('the slot', () => {
         it('follows, also when only others write', async (t) => {
             const database = await Database.create(t);
-            const { rowcast, client } = await start(t, database, ['a']);
+            const { rowcast, client } = await start(t, database, ['a'], { env: { ROWCAST_HISTORY_TIME: '1s' } });
             const near = `
                 select pg_current_wal_lsn() - confirmed_flush_lsn < 1000000
                 from pg_replication_slots where slot_name = '${database.slot}'`;

@@ -389,7 +389,19 @@ static void on_ended(void *user, const struct fault *fault)
     recorded_source_close(notes->source);
 }
 
-static const struct source_callbacks callbacks = {on_started, on_transaction, on_lost, on_ended};
+static void on_caught_up(void *user)
+{
+    struct notes *notes = user;
+    assert_int_equal(notes->started, 1); // a file is never behind
+}
+
+static const struct source_callbacks callbacks = {
+    .started = on_started,
+    .caught_up = on_caught_up,
+    .transaction = on_transaction,
+    .lost = on_lost,
+    .ended = on_ended,
+};
 
 static void start(struct notes *notes, uv_loop_t *loop, const char *path)
 {
