@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // JSON text to Lua values (RFC 8259), for json columns that a script reads.
+#include <float.h>
 #include <lauxlib.h>
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,12 +142,15 @@ static void read_string(struct reader *reader)
 
 // ---- numbers ----
 
+#define EXACT_INTEGER 9007199254740992.0 // 2^53
+
 // A double keeps 15 significant digits of any number in its range.
 static bool double_holds(const char *text, const char *end, double value)
 {
     if (!isfinite(value))
         return false;
     int digits = 0, zeros = 0;
+    uint64_t first = 0; // the first 16 digits
     for (; text < end && *text != 'e' && *text != 'E'; text++) {
         if (*text < '0' || *text > '9')
             continue;
@@ -153,14 +158,20 @@ static bool double_holds(const char *text, const char *end, double value)
             zeros += digits > 0;
             continue;
         }
+        for (; zeros > 0 && digits < 16; zeros--, digits++)
+            first *= 10;
+        if (digits < 16)
+            first = first * 10 + (uint64_t)(*text - '0');
         digits += zeros + 1;
         zeros = 0;
     }
     if (digits == 0)
         return true;
     if (digits > 15)
-        return value == floor(value) && fabs(value) <= 9007199254740992.0 && digits == 16;
-    return value != 0;
+        return digits == 16 && value == floor(value) &&
+               (fabs(value) < EXACT_INTEGER ||
+                (fabs(value) == EXACT_INTEGER && first == (uint64_t)EXACT_INTEGER));
+    return fabs(value) >= DBL_MIN;
 }
 
 static void read_number(struct reader *reader)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Lua values to JSON text.
+#include <float.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +21,8 @@ void json_write_number(lua_State *lua, double number, struct buffer *out)
     int size = 0;
     if (number == floor(number) && fabs(number) <= EXACT_INTEGER)
         size = snprintf(text, sizeof text, "%lld", (long long)number);
-    for (int digits = 15; size == 0 || (digits <= 17 && strtod(text, NULL) != number); digits++)
+    int digits = fabs(number) < DBL_MIN ? 1 : 15; // subnormal numbers have fewer
+    for (; size == 0 || (digits <= 17 && strtod(text, NULL) != number); digits++)
         size = snprintf(text, sizeof text, "%.*g", digits, number);
     buffer_append(out, text, (size_t)size);
 }

@@ -233,7 +233,8 @@ static void write_further_fields(lua_State *lua, const struct relation *relation
         write_separator(out, first);
         buffer_append_json_string(out, keys[i].text, keys[i].size);
         buffer_append_byte(out, ':');
-        lua_getfield(lua, -2, keys[i].text);
+        lua_pushlstring(lua, keys[i].text, keys[i].size); // [fields, keys, name]
+        lua_rawget(lua, -3);
         json_write(lua, -1, out);
         lua_pop(lua, 1);
     }

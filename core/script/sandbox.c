@@ -17,6 +17,35 @@ int luaopen_cjson(lua_State *lua); // lua-cjson's header declares nothing for C
 
 #define CLIENT_MESSAGE_DEPTH 8 // of JSON that cjson.decode accepts
 
+#define MAX_CALLS 500 // under way, for what calls back from C, so that the C stack holds
+
+// ---- recursion through C ----
+
+static void check_depth(lua_State *lua)
+{
+    lua_Debug where;
+    if (lua_getstack(lua, MAX_CALLS, &where))
+        luaL_error(lua, "stack overflow");
+}
+
+// Calls the library function in the upvalue, unless too many calls are under way.
+static int call_checked(lua_State *lua)
+{
+    check_depth(lua);
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
+    return lua_gettop(lua);
+}
+
+// [library]: has the function of that name go through the check.
+static void check_calls_of(lua_State *lua, const char *name)
+{
+    lua_getfield(lua, -1, name);
+    lua_pushcclosure(lua, call_checked, 1);
+    lua_setfield(lua, -2, name);
+}
+
 // ---- iteration in a fixed order ----
 
 // Upvalues: the keys, the position. (t) -> key, value. Skips what was removed meanwhile.
@@ -121,8 +150,9 @@ static int ordered_next(lua_State *lua)
 static int plain_tostring(lua_State *lua)
 {
     luaL_checkany(lua, 1);
+    check_depth(lua);
     if (luaL_callmeta(lua, 1, "__tostring"))
-        return 1;
+        return lua_isstring(lua, -1) ? 1 : luaL_error(lua, "'__tostring' must return a string");
     switch (lua_type(lua, 1)) {
     case LUA_TNUMBER:
     case LUA_TSTRING:
@@ -140,14 +170,13 @@ static int plain_tostring(lua_State *lua)
     return 1;
 }
 
-static bool formats_a_pointer(const char *format)
+static bool formats_a_pointer(const char *format, size_t size)
 {
-    for (const char *at = strchr(format, '%'); at; at = strchr(at, '%')) {
+    const char *end = format + size; // formats may have a NUL in them
+    for (const char *at = format; (at = memchr(at, '%', (size_t)(end - at))); at += at < end) {
         at += 1 + strspn(at + 1, "-+ #0123456789.");
         if (*at == 'p')
             return true;
-        if (*at != '\0')
-            at++;
     }
     return false;
 }
@@ -155,7 +184,9 @@ static bool formats_a_pointer(const char *format)
 // string.format (the upvalue) with arguments that would show an address turned to text before.
 static int plain_format(lua_State *lua)
 {
-    if (formats_a_pointer(luaL_checkstring(lua, 1)))
+    size_t size;
+    const char *format = luaL_checklstring(lua, 1, &size);
+    if (formats_a_pointer(format, size))
         return luaL_error(lua, "string.format: %%p would differ in every process");
     int count = lua_gettop(lua);
     for (int i = 2; i <= count; i++) {
@@ -181,6 +212,7 @@ static int plain_format(lua_State *lua)
 static int plain_xpcall(lua_State *lua)
 {
     luaL_checktype(lua, 2, LUA_TFUNCTION);
+    check_depth(lua);
     lua_pushvalue(lua, 2);
     lua_insert(lua, 1);
     lua_remove(lua, 3); // [handler, f, ...]
@@ -203,6 +235,12 @@ static int rowcast_array(lua_State *lua)
 {
     luaL_checktype(lua, 1, LUA_TTABLE);
     lua_settop(lua, 1);
+    if (lua_getmetatable(lua, 1)) { // marked already, or a library
+        lua_rawgeti(lua, LUA_REGISTRYINDEX, vm_of(lua)->array_metatable);
+        bool locked = !lua_rawequal(lua, -1, -2) && luaL_getmetafield(lua, 1, "__metatable");
+        luaL_argcheck(lua, !locked, 1, "this table is read only");
+        lua_settop(lua, 1);
+    }
     json_mark_array(lua);
     return 1;
 }
@@ -211,6 +249,7 @@ static int rowcast_log(lua_State *lua)
 {
     static const char *const names[] = {"debug", "info", "warn", "error", NULL};
     int level = luaL_checkoption(lua, 1, "info", names);
+    luaL_checkany(lua, 2);
     lua_pushcfunction(lua, plain_tostring);
     lua_pushvalue(lua, 2);
     lua_call(lua, 1, 1);
@@ -222,6 +261,7 @@ static int print(lua_State *lua)
 {
     int count = lua_gettop(lua);
     luaL_Buffer text;
+    check_depth(lua);
     luaL_buffinit(lua, &text);
     for (int i = 1; i <= count; i++) {
         if (i > 1)
@@ -299,6 +339,7 @@ static void add_string(lua_State *lua)
                                        "sub",  "upper", NULL};
     lua_newtable(lua); // [environment, string]
     copy_names(lua, "string", kept);
+    check_calls_of(lua, "gsub");
     lua_getglobal(lua, "string");
     lua_getfield(lua, -1, "format");
     lua_pushcclosure(lua, plain_format, 1);
@@ -320,6 +361,8 @@ static void add_library(lua_State *lua, const char *name, const char *const *kep
 {
     lua_newtable(lua);
     copy_names(lua, name, kept);
+    if (strcmp(name, LUA_TABLIBNAME) == 0)
+        check_calls_of(lua, "sort");
     lock(lua, refuse_library);
     lua_setfield(lua, -2, name);
 }

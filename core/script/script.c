@@ -191,12 +191,16 @@ static int load_tables(struct script *script, struct fault *fault)
 static int check_folder(const char *folder, struct fault *fault)
 {
     struct stat status;
-    if (stat(folder, &status) == 0 && S_ISDIR(status.st_mode))
+    bool exists = stat(folder, &status) == 0;
+    if (exists && S_ISDIR(status.st_mode))
         return 0;
     return fault_set(
         fault, EXIT_CONFIGURATION,
         "The script folder '%s' cannot be read: %s; --scripts DIR (or ROWCAST_SCRIPTS) names it.",
-        folder, errno == ENOENT ? "it does not exist" : "it is not a folder");
+        folder,
+        exists            ? "it is not a folder"
+        : errno == ENOENT ? "it does not exist"
+                          : strerror(errno));
 }
 
 static struct script *script_new(const char *folder, const struct script_limits *limits)

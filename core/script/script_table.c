@@ -76,13 +76,17 @@ void message_write(lua_State *lua, int index, const char *extra, bool is_event, 
     lua_pop(lua, 1);
 }
 
-// What goes out instead of an event beyond the limit: its plain top-level values and its size.
+// What goes out instead of an event beyond the limit: its plain top-level values (or its type alone,
+// where they are too many) and its size.
 static void write_notice(lua_State *lua, int index, const char *extra, size_t size,
-                         struct buffer *out)
+                         bool with_values, struct buffer *out)
 {
     lua_newtable(lua); // [notice]
+    int notice = lua_gettop(lua);
+    lua_getfield(lua, index, "type");
+    lua_setfield(lua, -2, "type");
     lua_pushnil(lua);
-    while (lua_next(lua, index)) { // [notice, key, value]
+    while (with_values && lua_next(lua, index)) { // [notice, key, value]
         if ((lua_isboolean(lua, -1) || lua_type(lua, -1) == LUA_TNUMBER ||
              (lua_type(lua, -1) == LUA_TSTRING && lua_objlen(lua, -1) <= 1024)) &&
             lua_objlen(lua, -2) <= 256) {
@@ -92,12 +96,13 @@ static void write_notice(lua_State *lua, int index, const char *extra, size_t si
         }
         lua_pop(lua, 1);
     }
+    lua_settop(lua, notice);
     lua_createtable(lua, 0, 1);
     lua_pushnumber(lua, (lua_Number)size);
     lua_setfield(lua, -2, "too_large");
     lua_setfield(lua, -2, "data");
     buffer_clear(out);
-    message_write(lua, lua_gettop(lua), extra, true, out);
+    message_write(lua, notice, extra, true, out);
     lua_pop(lua, 1);
 }
 
@@ -212,8 +217,11 @@ static void make_event(lua_State *lua, int index, struct row_run *run)
     snprintf(extra, sizeof extra, "\"id\":\"%s\",\"timestamp\":\"%s\",", id, run->time);
     buffer_clear(&script->encoded);
     message_write(lua, index, extra, true, &script->encoded);
+    size_t size = script->encoded.wanted;
+    if (size > script->limits.max_event)
+        write_notice(lua, index, extra, size, true, &script->encoded);
     if (script->encoded.wanted > script->limits.max_event)
-        write_notice(lua, index, extra, script->encoded.wanted, &script->encoded);
+        write_notice(lua, index, extra, size, false, &script->encoded);
     event->frame = frame_new(FRAME_TEXT, script->encoded.bytes, script->encoded.size);
     script->event_count++;
 }
