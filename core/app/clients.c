@@ -338,10 +338,36 @@ static void send_away(struct clients *clients, struct client *client)
                  "the stream has gone to another instance");
 }
 
-void clients_stop(struct clients *clients)
+void clients_pause(struct clients *clients)
 {
     clients->started = false;
+}
+
+void clients_stop(struct clients *clients)
+{
+    clients_pause(clients);
     for_each(clients, send_away);
+}
+
+static void tell_reset(struct clients *clients, struct client *client)
+{
+    char id[EVENT_ID_TEXT_SIZE];
+    if (client->topic_count == 0)
+        return;
+    position_text(clients, id);
+    struct script_call call = {.hook = HOOK_ERROR,
+                               .word = "stream_reset",
+                               .sentence =
+                                   "The event stream was interrupted, and events are missing: "
+                                   "fetch the state anew",
+                               .with_result = true,
+                               .id = id};
+    run_hook(clients, client, &call, 1);
+}
+
+void clients_reset(struct clients *clients)
+{
+    for_each(clients, tell_reset);
 }
 
 // What is behind an answer may have waited as long: each counts from its own arrival.

@@ -40,6 +40,7 @@ struct router {
     bool paused;  // the source, because the workers are behind
     bool drained; // every client has gone
     bool waits_for_setup;
+    bool resetting; // what comes was committed before the subscribers are told to begin anew
     uv_timer_t tick;
     uv_prepare_t end_of_turn;
 };
@@ -89,7 +90,8 @@ static void take_event(void *user, const struct script_event *source)
     for (uint32_t i = 0; i < source->topic_count; i++)
         event.topics[i] =
             topics_take(&router->topics, source->topics[i].name, source->topics[i].size);
-    server_publish(router->server, event.topics, event.topic_count, event.type, source->frame);
+    if (!router->resetting)
+        server_publish(router->server, event.topics, event.topic_count, event.type, source->frame);
     history_append(router->history, &event, clock_now());
     for (uint32_t i = 0; i < event.topic_count; i++)
         topics_unref(&router->topics, event.topics[i]);
@@ -127,13 +129,12 @@ static void source_started(void *user, const struct source_identity *identity)
     struct router *router = user;
     bool same = router->identity.epoch == identity->epoch &&
                 router->identity.timeline == identity->timeline;
-    if (identity->gap) {
-        log_write(
-            LOG_WARN, "source_gap", NULL,
-            "another reader of the slot has moved it on past what was read here: every client "
-            "is closed with 1001 and told what it cannot resume");
-        clients_stop(router->clients);
-    }
+    if (identity->gap)
+        log_write(LOG_WARN, "stream_reset",
+                  LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
+                  "the stream does not go on from where it was: %s; every subscriber is told to "
+                  "fetch its state anew",
+                  identity->gap);
     if (!same || identity->gap) {
         struct event_id start = {.epoch = identity->epoch,
                                  .timeline = identity->timeline,
@@ -143,6 +144,9 @@ static void source_started(void *user, const struct source_identity *identity)
         router->identity = *identity;
         history_start(router->history, &start);
     }
+    if (identity->gap)
+        clients_pause(router->clients);
+    router->resetting |= identity->gap != NULL;
     set_source_health(router, false, "reading what was committed meanwhile");
 }
 
@@ -153,6 +157,9 @@ static void source_caught_up(void *user)
     log_write(LOG_INFO, "source_started",
               LOG_FIELDS(LOG_NUMBER("history_events", (int64_t)history_events(router->history))),
               "the event stream runs");
+    if (router->resetting)
+        clients_reset(router->clients);
+    router->resetting = false;
     clients_start(router->clients);
 }
 

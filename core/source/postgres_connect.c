@@ -113,69 +113,69 @@ static void identify(struct postgres_source *source)
 
 // ---- who the server is ----
 
-static void refuse_cluster(struct postgres_source *source, const char *system)
+static void on_identified(struct postgres_source *source, const PGresult *result)
 {
-    char said[128];
-    snprintf(said, sizeof said, "%.40s, not %.40s", system, source->system);
-    postgres_fail_as(
-        source,
-        "{where} is another PostgreSQL cluster than the one this router has been reading "
-        "(system identifier {said}). Correct DATABASE_URL; if the change is meant, "
-        "restart rowcast, and clients are told to fetch their state anew.",
-        said);
+    free(source->seen_system);
+    free(source->seen_database);
+    source->seen_system = memory_text(field(result, 0));
+    source->seen_database = memory_text(field(result, 3));
+    source->timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+    source->server_end = lsn_of(field(result, 2));
+    postgres_check(source);
 }
 
-static void refuse_timeline(struct postgres_source *source)
+static void remember_cluster(struct postgres_source *source)
 {
-    char said[64];
-    snprintf(said, sizeof said, "%" PRIu32 ", before it was %" PRIu32, source->timeline,
-             source->identity.timeline);
-    postgres_fail_as(
-        source,
-        "{where} has been promoted or restored: its timeline is {said}. Restart rowcast to "
-        "read on; clients are then told what they cannot resume.",
-        said);
-}
-
-// Once seen it stays so: new transactions would soon take the positions of those already read.
-static void refuse_past(struct postgres_source *source)
-{
-    char said[64];
-    snprintf(said, sizeof said, "%X/%X", (unsigned)(source->safe >> 32), (unsigned)source->safe);
-    source->set_back = true;
-    postgres_fail_as(
-        source,
-        "{where} has been set back, as by restoring a backup: its log ended before "
-        "{said}, up to where all was already read. Restart rowcast to read on; clients "
-        "are then told to fetch their state anew.",
-        said);
-}
-
-static void remember_cluster(struct postgres_source *source, const char *system,
-                             const char *database)
-{
-    const char *const parts[] = {system, database, source->publication};
+    const char *const parts[] = {source->seen_system,
+                                 source->seen_database ? source->seen_database : "",
+                                 source->publication};
     free(source->system);
-    source->system = memory_text(system);
+    source->system = memory_text(source->seen_system);
     source->identity.epoch = source_epoch(parts, 3);
     source->identity.timeline = source->timeline;
 }
 
-// What was remembered of the first stream must hold for the next ones: positions of another cluster
-// mean other transactions, and it would believe our acknowledgements.
-static void on_identified(struct postgres_source *source, const PGresult *result)
+// What was read before says nothing about what follows: positions of another cluster or timeline mean
+// other transactions, and it would believe our acknowledgements. `safe` is forgotten before any is sent.
+static void start_anew(struct postgres_source *source)
 {
-    const char *system = field(result, 0);
-    const char *database = field(result, 3);
-    source->timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
-    source->server_end = lsn_of(field(result, 2));
-    bool first = source->safe == 0;
-    if (first)
-        remember_cluster(source, system, database ? database : "");
-    if (strcmp(system, source->system) != 0)
-        refuse_cluster(source, system);
-    else
-        postgres_check(source);
+    source->safe = 0;
+    source->cut_lsn = 0;
+    window_init(&source->window, source->window.time, source->window.bytes);
+    remember_cluster(source);
+}
+
+// Why the stream does not go on from where it was read before: into `gap`, "" if it does.
+static void compare_cluster(struct postgres_source *source)
+{
+    size_t size = sizeof source->gap;
+    if (strcmp(source->seen_system, source->system) != 0)
+        snprintf(
+            source->gap, size,
+            "the database is on another PostgreSQL cluster now (system identifier %.40s, before %.40s)",
+            source->seen_system, source->system);
+    else if (source->timeline != source->identity.timeline)
+        snprintf(source->gap, size,
+                 "the server was promoted or restored (timeline %" PRIu32 ", before %" PRIu32 ")",
+                 source->timeline, source->identity.timeline);
+    else if (source->server_end < source->safe)
+        snprintf(
+            source->gap, size,
+            "the server was set back, as by restoring a backup (its log ends at %X/%X, %X/%X was read)",
+            (unsigned)(source->server_end >> 32), (unsigned)source->server_end,
+            (unsigned)(source->safe >> 32), (unsigned)source->safe);
+}
+
+// Before the stream: is it the one that was read before?
+static void recognise(struct postgres_source *source)
+{
+    if (!source->system) {
+        remember_cluster(source);
+        return;
+    }
+    compare_cluster(source);
+    if (source->gap[0])
+        start_anew(source);
 }
 
 // ---- what is needed ----
@@ -313,13 +313,10 @@ static void on_checked(struct postgres_source *source, const PGresult *result)
     const char *missing = find_missing(result, &said);
     if (missing) {
         postgres_fail_as(source, missing, said);
-    } else if (source->timeline != source->identity.timeline) {
-        refuse_timeline(source);
-    } else if (source->set_back || source->server_end < source->safe) {
-        refuse_past(source);
     } else if (field(result, CHECK_PID)) {
         stand_by_for(source, result);
     } else {
+        recognise(source);
         source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
         start_replication(source);
     }

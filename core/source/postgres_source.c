@@ -28,6 +28,8 @@ void postgres_free_when_idle(struct postgres_source *source)
     free(source->slot);
     free(source->publication);
     free(source->system);
+    free(source->seen_system);
+    free(source->seen_database);
     free(source);
 }
 

@@ -53,10 +53,11 @@ struct postgres_source {
 
     char *system; // identifier of the cluster; NULL before the first stream
     struct source_identity identity;
-    bool set_back;       // the server once knew less than was already read
-    uint32_t timeline;   // what this connection's server says
-    uint64_t server_end; // how far its log goes
-    uint64_t confirmed;  // up to where the slot was acknowledged by anyone
+    char gap[256]; // why the stream does not go on from where it was read; "" if it does
+    char *seen_system, *seen_database; // what this connection's server says
+    uint32_t timeline;                 // what this connection's server says
+    uint64_t server_end;               // how far its log goes
+    uint64_t confirmed;                // up to where the slot was acknowledged by anyone
 
     struct window window; // how far the slot is held back
     uint64_t target;      // where the server was when the stream began

@@ -273,7 +273,10 @@ void postgres_stream_begin(struct postgres_source *source)
     source->started = source->heard = uv_now(source->loop);
     if (source->silence == 0)
         source->silence = SILENCE_FIRST;
-    source->identity.gap = source->safe > 0 && source->confirmed > source->safe;
+    if (source->safe > 0 && source->confirmed > source->safe)
+        snprintf(source->gap, sizeof source->gap,
+                 "the slot was moved on, or made anew, behind what was read here");
+    source->identity.gap = source->gap[0] ? source->gap : NULL;
     if (source->confirmed > source->safe)
         source->safe = source->confirmed;
     source->identity.lsn = source->safe;
@@ -289,6 +292,7 @@ void postgres_stream_begin(struct postgres_source *source)
     if (!flush(source))
         return;
     source->callbacks.started(source->user, &source->identity);
+    source->gap[0] = '\0';
     if (!source->closing && is_streaming(source))
         advance(source, source->safe);
 }

@@ -32,8 +32,14 @@ void clients_set_script(struct clients *clients, struct script *script); // betw
 // The stream has begun: what waited for it goes on, in order.
 void clients_start(struct clients *clients);
 
+// From now on subscribes wait for clients_start.
+void clients_pause(struct clients *clients);
+
 // The stream has gone to another: closes everybody with 1001; who comes then waits for clients_start.
 void clients_stop(struct clients *clients);
+
+// Continuity has ended: tells every subscriber `stream_reset` with the position where it goes on.
+void clients_reset(struct clients *clients);
 
 // Answers `unavailable` to what has waited too long. `now` in milliseconds of the loop's clock.
 void clients_tick(struct clients *clients, uint64_t now);

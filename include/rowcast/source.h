@@ -15,7 +15,7 @@ struct source_identity {
     uint32_t epoch;    // see event.h; from source_epoch
     uint32_t timeline; // 0 for recorded rows
     uint64_t lsn;      // the stream begins behind it
-    bool gap;          // transactions between the last one delivered and `lsn` will not come
+    const char *gap;   // why it does not follow what was delivered before; NULL: it does
 };
 
 struct source_callbacks {

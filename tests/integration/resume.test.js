@@ -401,8 +401,8 @@ describe('the history', () => {
         const events = await happens(rowcast, witness, noise(10, 1000));
         const client = await rowcast.connect();
 
-        const asked = async (market, since) => {
-            const { recovered, reason, id } = await client.subscribe(market, { since });
+        const asked = async (topic, since) => {
+            const { recovered, reason, id } = await client.subscribe(topic, { since });
             assert.equal(reason !== undefined, !recovered);
             if (recovered) assert.equal(id, since);
             return recovered || reason;
