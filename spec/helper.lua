@@ -136,9 +136,10 @@ end
 -- recorded rows, { op = "insert", table = "trades", new = {…} }.
 function helper.ctx(changes, index)
   local change = changes[index]
+  local schema, short = change.table:match("^(.-)%.(.+)$")
   return {
-    table = change.table,
-    schema = "public",
+    table = short or change.table,
+    schema = schema or "public",
     op = change.op,
     index = index,
     time = "2025-11-09T12:00:00.000Z",
@@ -185,15 +186,14 @@ function helper.client()
     id = "client_1699564800_abc123xyz",
     address = "192.0.2.7",
     path = "/ws",
-    query = "",
     headers = {},
     subscriptions = {},
   }
 end
 
 -- A connected client: `welcome` holds what it was told first, `say` sends a message and
--- returns the list of answers. Subscriptions are kept as the core keeps them, and every
--- `since` can be recovered.
+-- returns the list of answers; `closed` is the code it was closed with. Subscriptions are kept
+-- as the core keeps them, and every `since` can be recovered.
 local Connection = {}
 Connection.__index = Connection
 
@@ -211,7 +211,12 @@ function Connection:perform(commands)
   local answers = {}
   local function perform(list)
     for _, command in ipairs(list and (list[1] and list or { list }) or {}) do
-      if command.send then
+      if self.closed then return end
+      if command.close then
+        self.closed = command.close
+      elseif command.state then
+        self.client.state = command.state
+      elseif command.send then
         answers[#answers + 1] = command.send
       else
         perform(self:effect(command))

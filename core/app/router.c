@@ -40,6 +40,8 @@ struct router {
     bool paused;  // the source, because the workers are behind
     bool drained; // every client has gone
     bool waits_for_setup;
+    int exit_code;
+    const struct transaction *transaction; // the one under way
     bool resetting; // what comes was committed before the subscribers are told to begin anew
     uv_timer_t tick;
     uv_prepare_t end_of_turn;
@@ -66,6 +68,18 @@ static void set_source_health(struct router *router, bool ok, const char *senten
     router->health.source_ok = ok;
     snprintf(router->health.source, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
     publish_health(router);
+}
+
+static bool is_listed(const char *lines, const char *schema, const char *table)
+{
+    size_t schema_size = strlen(schema), table_size = strlen(table);
+    for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        size_t size = strcspn(line, "\n");
+        if (size == schema_size + 1 + table_size && memcmp(line, schema, schema_size) == 0 &&
+            line[schema_size] == '.' && memcmp(line + schema_size + 1, table, table_size) == 0)
+            return true;
+    }
+    return false;
 }
 
 static void set_script_health(struct router *router, bool ok, const char *sentence)
@@ -100,12 +114,15 @@ static void take_event(void *user, const struct script_event *source)
 static void take_failure(void *user, const struct change *change, const char *script,
                          const char *message)
 {
-    (void)user;
-    size_t first_line = strcspn(message, "\n");
+    struct router *router = user;
+    uint64_t lsn = router->transaction->lsn;
+    char lsn_text[24];
+    snprintf(lsn_text, sizeof lsn_text, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
     log_write(LOG_ERROR, "row_script_failed",
               LOG_FIELDS(LOG_TEXT("script", script), LOG_TEXT("op", change_op_name(change->op)),
+                         LOG_TEXT("lsn", lsn_text), LOG_NUMBER("xid", router->transaction->xid),
                          LOG_NUMBER("change", change->index), LOG_TEXT("traceback", message)),
-              "%.*s; this row made no event", (int)first_line, message);
+              "%.*s; this row made no event", (int)strcspn(message, "\n"), message);
 }
 
 static void take_transaction(void *user, struct transaction *transaction)
@@ -113,6 +130,7 @@ static void take_transaction(void *user, struct transaction *transaction)
     struct router *router = user;
     struct event_id id = source_event_id(&router->identity, transaction);
     struct script_sink sink = {take_event, take_failure, router};
+    router->transaction = transaction;
     script_transaction(router->script, transaction, &id, &sink);
     if (transaction->last) {
         id.change = EVENT_ID_LAST_CHANGE;
@@ -141,19 +159,40 @@ static void source_started(void *user, const struct source_identity *identity)
                                  .lsn = identity->lsn,
                                  .change = EVENT_ID_LAST_CHANGE,
                                  .emit = EVENT_ID_LAST_EMIT};
-        router->identity = *identity;
         history_start(router->history, &start);
     }
+    router->identity = *identity;
     if (identity->gap)
         clients_pause(router->clients);
     router->resetting |= identity->gap != NULL;
     set_source_health(router, false, "reading what was committed meanwhile");
 }
 
+// A script for a table that is not published gets no row: nothing else would tell.
+static void check_published(struct router *router)
+{
+    const char *published = router->identity.published;
+    for (size_t i = 0; published && i < script_table_count(router->script); i++) {
+        const char *schema = script_table_schema(router->script, i);
+        const char *table = script_table_name(router->script, i);
+        if (is_listed(published, schema, table))
+            continue;
+        struct fault fault;
+        fault_set(
+            &fault, EXIT_CONFIGURATION,
+            "the table %s.%s has a script but was not in the publication \"%s\" when the stream "
+            "began: unless it was added since, no row of it comes. Add it with: rowcast db setup",
+            schema, table, router->settings->publication);
+        log_write(LOG_WARN, "table_not_published", NULL, "%s", fault.text);
+        set_script_health(router, false, fault.text);
+    }
+}
+
 static void source_caught_up(void *user)
 {
     struct router *router = user;
     set_source_health(router, true, "ok");
+    check_published(router);
     log_write(LOG_INFO, "source_started",
               LOG_FIELDS(LOG_NUMBER("history_events", (int64_t)history_events(router->history))),
               "the event stream runs");
@@ -193,6 +232,10 @@ static void source_ended(void *user, const struct fault *fault)
     }
     log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
     set_source_health(router, false, fault->text);
+    if (fault->code != EXIT_CONFIGURATION || !router->postgres)
+        return;
+    router->exit_code = fault->code; // no retry mends it
+    router_drain(router);
 }
 
 static const struct source_callbacks source_callbacks = {
@@ -353,6 +396,7 @@ void router_reload(struct router *router)
     router->script = script;
     clients_set_script(router->clients, script);
     set_script_health(router, true, "ok");
+    check_published(router);
     log_write(LOG_INFO, "reloaded",
               LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script))),
               "the scripts of %s run now", router->settings->scripts);
@@ -437,6 +481,22 @@ fail:
     return -1;
 }
 
+void router_log_status(const struct router *router)
+{
+    const struct event_id *position = history_position(router->history);
+    char id[EVENT_ID_TEXT_SIZE];
+    event_id_text(position, id);
+    log_write(LOG_INFO, "status",
+              LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server)),
+                         LOG_NUMBER("topics", router->topics.live),
+                         LOG_NUMBER("history_events", (int64_t)history_events(router->history)),
+                         LOG_NUMBER("history_bytes", (int64_t)history_bytes(router->history)),
+                         LOG_NUMBER("lua_memory_bytes", (int64_t)script_memory(router->script)),
+                         LOG_TEXT("position", id), LOG_TEXT("source", router->health.source),
+                         LOG_TEXT("scripts", router->health.scripts)),
+              "%s", health_ready(&router->health) ? "ready" : "not ready");
+}
+
 void router_drain(struct router *router)
 {
     if (router->health.draining)
@@ -451,6 +511,11 @@ void router_drain(struct router *router)
               LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
               "closing every connection with 1001");
     server_drain(router->server, DRAIN);
+}
+
+int router_exit_code(const struct router *router)
+{
+    return router->exit_code;
 }
 
 void router_free(struct router *router)

@@ -11,36 +11,46 @@
 #include "rowcast/postgres.h"
 #include "rowcast/router.h"
 
+#define SAME_SIGNAL 50 // milliseconds
+
 struct serve {
     uv_loop_t loop;
     struct router *router;
-    uv_signal_t reload, terminate, interrupt;
+    uv_signal_t reload, status, terminate, interrupt;
     bool ending;
+    uint64_t ending_since; // of the loop's clock
 };
 
 static void on_reload(uv_signal_t *handle, int number)
 {
     (void)number;
     struct serve *serve = container_of(handle, struct serve, reload);
-    router_reload(serve->router);
+    if (serve->router)
+        router_reload(serve->router);
 }
 
-static void close_signals(struct serve *serve)
+static void on_status(uv_signal_t *handle, int number)
 {
-    uv_close((uv_handle_t *)&serve->reload, NULL);
-    uv_unref((uv_handle_t *)&serve->terminate);
-    uv_unref((uv_handle_t *)&serve->interrupt);
+    (void)number;
+    struct serve *serve = container_of(handle, struct serve, status);
+    if (serve->router)
+        router_log_status(serve->router);
 }
 
-// The first one drains, the second one ends at once.
+// The first one drains, the second one ends at once. Wrappers such as timeout(1) send one twice.
 static void end(struct serve *serve)
 {
+    uint64_t now = uv_hrtime() / 1000000;
+    if (serve->ending && now - serve->ending_since < SAME_SIGNAL)
+        return;
     if (serve->ending) {
         log_write(LOG_WARN, "ended", NULL, "told twice: ending at once");
         _exit(EXIT_FINE);
     }
     serve->ending = true;
-    close_signals(serve);
+    serve->ending_since = now;
+    if (!serve->router)
+        return; // it did not start, and ends anyway
     router_drain(serve->router);
 }
 
@@ -62,9 +72,16 @@ static void start_signals(struct serve *serve)
     uv_signal_init(&serve->loop, &serve->reload);
     uv_signal_init(&serve->loop, &serve->terminate);
     uv_signal_init(&serve->loop, &serve->interrupt);
+    uv_signal_init(&serve->loop, &serve->status);
     uv_signal_start(&serve->reload, on_reload, SIGHUP);
+    uv_signal_start(&serve->status, on_status, SIGUSR1);
     uv_signal_start(&serve->terminate, on_terminate, SIGTERM);
     uv_signal_start(&serve->interrupt, on_interrupt, SIGINT);
+    // The loop ends with the router, not with them.
+    uv_unref((uv_handle_t *)&serve->reload);
+    uv_unref((uv_handle_t *)&serve->status);
+    uv_unref((uv_handle_t *)&serve->terminate);
+    uv_unref((uv_handle_t *)&serve->interrupt);
 }
 
 static void close_handle(uv_handle_t *handle, void *unused)
@@ -80,11 +97,13 @@ static int run(const struct settings *settings)
     struct fault fault;
     uv_loop_init(&serve.loop);
     int code = EXIT_FINE;
+    // Before anybody can know the port, and with it that there is somebody to signal.
+    start_signals(&serve);
     if (router_start(&serve.router, &serve.loop, settings, &fault) != 0) {
         code = command_fail(&fault);
     } else {
-        start_signals(&serve);
         uv_run(&serve.loop, UV_RUN_DEFAULT);
+        code = router_exit_code(serve.router);
         router_free(serve.router);
         log_write(LOG_INFO, "stopped", NULL, "every connection is closed");
     }

@@ -8,6 +8,7 @@
 
 #include "rowcast/json.h"
 #include "rowcast/memory.h"
+#include "rowcast/utf8.h"
 #include "rowcast/value.h"
 
 // With `extended`, the environment of the userdata is the table of added fields (rowcast.extend).
@@ -149,40 +150,100 @@ static void write_float(lua_State *lua, const char *text, size_t size, struct bu
         buffer_append_json_string(out, text, size);
 }
 
-static void write_value(lua_State *lua, const struct column *column, const struct value *value,
-                        struct buffer *out)
+// As it is, but for bytes that are no UTF-8, which a server without an encoding (SQL_ASCII) lets pass.
+static void write_json_text(const char *text, size_t size, struct buffer *out)
+{
+    size_t from = 0, at = 0;
+    while (at < size) {
+        size_t length = (unsigned char)text[at] < 0x80 ? 1 : utf8_length(text + at, size - at);
+        if (length == 0) {
+            buffer_append(out, text + from, at - from);
+            buffer_append_text(out, "\xef\xbf\xbd"); // U+FFFD
+            from = at + 1;
+            length = 1;
+        }
+        at += length;
+    }
+    buffer_append(out, text + from, size - from);
+}
+
+static void write_scalar(lua_State *lua, enum column_type type, const char *text, size_t size,
+                         struct buffer *out)
 {
     char iso[VALUE_ISO_SIZE];
-    size_t size;
-    if (value->state != VALUE_TEXT) {
-        buffer_append_text(out, "null");
-        return;
-    }
-    if (column->array) {
-        push_value(lua, column, value);
-        json_write(lua, -1, out);
-        lua_pop(lua, 1);
-        return;
-    }
-    switch (column->type) {
+    size_t iso_size;
+    switch (type) {
     case COLUMN_INTEGER:
+        buffer_append(out, text, size);
+        return;
     case COLUMN_JSON:
-        buffer_append(out, value->text, value->size);
+        write_json_text(text, size, out);
         return;
     case COLUMN_FLOAT:
-        write_float(lua, value->text, value->size, out);
+        write_float(lua, text, size, out);
         return;
     case COLUMN_BOOLEAN:
-        buffer_append_text(out, value->size > 0 && value->text[0] == 't' ? "true" : "false");
+        buffer_append_text(out, size > 0 && text[0] == 't' ? "true" : "false");
         return;
     case COLUMN_TIMESTAMP:
     case COLUMN_TIMESTAMPTZ:
-        size = value_iso(value->text, value->size, column->type == COLUMN_TIMESTAMPTZ, iso);
-        buffer_append_json_string(out, size ? iso : value->text, size ? size : value->size);
+        iso_size = value_iso(text, size, type == COLUMN_TIMESTAMPTZ, iso);
+        buffer_append_json_string(out, iso_size ? iso : text, iso_size ? iso_size : size);
         return;
     case COLUMN_TEXT:
-        buffer_append_json_string(out, value->text, value->size);
+        buffer_append_json_string(out, text, size);
     }
+}
+
+static bool is_array(const char *text, size_t size, char *scratch)
+{
+    struct array_reader reader;
+    enum array_token token;
+    array_reader_init(&reader, text, size, scratch);
+    do
+        token = array_reader_next(&reader);
+    while (token != ARRAY_END && token != ARRAY_BAD);
+    return token == ARRAY_END;
+}
+
+// The list that an array literal says, or the literal itself where it is none.
+static void write_array(lua_State *lua, enum column_type type, const char *text, size_t size,
+                        struct buffer *out)
+{
+    char *scratch = lua_newuserdata(lua, size + 1); // [scratch]
+    if (!is_array(text, size, scratch)) {
+        buffer_append_json_string(out, text, size);
+        lua_pop(lua, 1);
+        return;
+    }
+    struct array_reader reader;
+    array_reader_init(&reader, text, size, scratch);
+    enum array_token token, last = ARRAY_OPEN;
+    while ((token = array_reader_next(&reader)) != ARRAY_END) {
+        if (token != ARRAY_CLOSE && last != ARRAY_OPEN)
+            buffer_append_byte(out, ',');
+        if (token == ARRAY_OPEN)
+            buffer_append_byte(out, '[');
+        else if (token == ARRAY_CLOSE)
+            buffer_append_byte(out, ']');
+        else if (token == ARRAY_NULL)
+            buffer_append_text(out, "null");
+        else
+            write_scalar(lua, type, reader.element, reader.element_size, out);
+        last = token;
+    }
+    lua_pop(lua, 1);
+}
+
+static void write_value(lua_State *lua, const struct column *column, const struct value *value,
+                        struct buffer *out)
+{
+    if (value->state != VALUE_TEXT)
+        buffer_append_text(out, "null");
+    else if (column->array)
+        write_array(lua, column->type, value->text, value->size, out);
+    else
+        write_scalar(lua, column->type, value->text, value->size, out);
 }
 
 static bool is_known(const struct value *value)

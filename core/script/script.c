@@ -321,6 +321,11 @@ static int config_body(lua_State *lua)
             lua_pop(lua, 1);
             continue;
         }
+        if (lua_objlen(lua, -1) == 0)
+            return luaL_error(lua,
+                              "%s/config.lua:1: '%s' is a table; a string, a number or a list is "
+                              "expected",
+                              vm_of(lua)->folder, keys[i].text);
         for (int element = 1; element <= (int)lua_objlen(lua, -1); element++) {
             lua_rawgeti(lua, -1, element);
             config->each(config->user, keys[i].text, setting_text(lua, keys[i].text));

@@ -194,8 +194,11 @@ enum check_column {
     CHECK_APPLICATION,
     CHECK_ADDRESS,
     CHECK_SERVER_END,
+    CHECK_TABLES,
 };
 
+// A server without an encoding (SQL_ASCII) refuses to send what is no UTF-8, and would so at each
+// try; as SQL_ASCII everything comes.
 void postgres_check(struct postgres_source *source)
 {
     char *publication =
@@ -210,11 +213,13 @@ void postgres_check(struct postgres_source *source)
         "s.database, pg_catalog.current_database(), s.wal_status, s.confirmed_flush_lsn, "
         "s.active_pid, "
         "a.application_name, pg_catalog.host(a.client_addr), "
-        "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END "
+        "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END, "
+        "(SELECT pg_catalog.string_agg(schemaname || '.' || tablename, E'\\n') FROM "
+        "pg_catalog.pg_publication_tables WHERE pubname = %s) "
         "FROM (SELECT) AS one "
         "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s' "
         "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid",
-        publication, source->slot);
+        publication, publication, source->slot);
     PQfreemem(publication);
     ask(source, POSTGRES_CHECKING, command);
     free(command);
@@ -317,6 +322,9 @@ static void on_checked(struct postgres_source *source, const PGresult *result)
         stand_by_for(source, result);
     } else {
         recognise(source);
+        free(source->published);
+        source->published = memory_text(field(result, CHECK_TABLES));
+        source->identity.published = source->published ? source->published : "";
         source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
         start_replication(source);
     }

@@ -62,6 +62,12 @@ static int carry_out(struct postgres_session *session, const struct postgres_fac
                               "The replication slot \"{slot}\" in {where} is being read by the "
                               "process {said}: stop that router first, then: rowcast db drop",
                               facts->pid);
+    if (facts->publication && !facts->publication_owned)
+        return postgres_fault(
+            fault, &session->place,
+            "The publication \"{publication}\" in {where} belongs to {said}, so the "
+            "user \"{user}\" may not drop it. Let that user run: rowcast db drop",
+            facts->publication_owner);
     if (run(session, drop->slot, out, fault) < 0 || run(session, drop->publication, out, fault) < 0)
         return -1;
     fprintf(out, "-- %s; replica identities stay as they are\n",

@@ -30,6 +30,7 @@ void postgres_free_when_idle(struct postgres_source *source)
     free(source->system);
     free(source->seen_system);
     free(source->seen_database);
+    free(source->published);
     free(source);
 }
 

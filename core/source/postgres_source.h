@@ -55,6 +55,7 @@ struct postgres_source {
     struct source_identity identity;
     char gap[256]; // why the stream does not go on from where it was read; "" if it does
     char *seen_system, *seen_database; // what this connection's server says
+    char *published;                   // what its publication sends
     uint32_t timeline;                 // what this connection's server says
     uint64_t server_end;               // how far its log goes
     uint64_t confirmed;                // up to where the slot was acknowledged by anyone

@@ -50,7 +50,7 @@ clean_up() {
     local status=$? handler
     trap '' HUP INT PIPE TERM
     trap - EXIT
-    [ $status -lt 128 ] || say "stopping"
+    [ $status -lt 128 ] || say "stopping" 2>/dev/null || : # the terminal may be gone
     for handler in "${exit_handlers[@]}"; do eval "$handler" || :; done
     exit "$status"
 }

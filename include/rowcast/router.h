@@ -20,8 +20,14 @@ int router_start(struct router **router, uv_loop_t *loop, const struct settings 
 // Loads the script folder anew and swaps it in, or keeps the old one and says why in log and /ready.
 void router_reload(struct router *router);
 
+// One log line with what it has: clients, topics, history, memory, health.
+void router_log_status(const struct router *router);
+
 // Unready at once, 1001 to every client, then closes all it has on the loop so that it ends.
 void router_drain(struct router *router);
+
+// What the program ends with: EXIT_FINE, or why the source can never run.
+int router_exit_code(const struct router *router);
 
 void router_free(struct router *router); // after the loop has ended; NULL is fine
 

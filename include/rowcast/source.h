@@ -15,7 +15,9 @@ struct source_identity {
     uint32_t epoch;    // see event.h; from source_epoch
     uint32_t timeline; // 0 for recorded rows
     uint64_t lsn;      // the stream begins behind it
-    const char *gap;   // why it does not follow what was delivered before; NULL: it does
+    const char
+        *published;  // "schema.table" of all tables that are sent, one a line; NULL: not known
+    const char *gap; // why it does not follow what was delivered before; NULL: it does
 };
 
 struct source_callbacks {

@@ -3,11 +3,12 @@
 'use strict';
 
 const assert = require('node:assert/strict');
+const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it, before } = require('node:test');
 const { suite } = require('./lib/expect.js');
-const { serve, run, scriptFolder, ROOT } = require('./lib/rowcast.js');
+const { serve, run, scriptFolder, writeFiles, ROOT } = require('./lib/rowcast.js');
 
 // The fenced blocks of a page: { kind, text, line }.
 function blocks(page) {
@@ -109,5 +110,15 @@ describe('docs/SCRIPTING.md', () => {
         assert.equal(await client.next(), 'done');
         rowcast.child.stdin.write(examples[0][0].text);
         for (const line of examples[0][1].text.trimEnd().split('\n')) assertShown(line, await client.next(), 'SCRIPTING.md');
+    });
+
+    it('has a spec that passes', (t) => {
+        const { text } = all.find((block) => block.text.startsWith('-- spec/tables/bays_spec.lua'));
+        const project = path.dirname(scriptFolder(t, { files }));
+        writeFiles(project, { 'spec/tables/bays_spec.lua': text });
+        for (const name of ['.busted', 'spec/helper.lua']) fs.copyFileSync(path.join(ROOT, name), path.join(project, name));
+        const { status, stdout, stderr } = spawnSync('busted', ['-o', 'plainTerminal'], { cwd: project, encoding: 'utf8' });
+        assert.equal(status, 0, stdout + stderr);
+        assert.match(stdout, /^1 success/m);
     });
 });
