@@ -24,6 +24,7 @@ struct clients {
     struct map by_ref; // struct client_ref -> struct client *
     bool started;
     uint64_t now;
+    bool connected;
 };
 
 static void run_hook(struct clients *clients, struct client *client, struct script_call *call,
@@ -256,13 +257,30 @@ static bool carry_out(struct clients *clients, struct client *client,
     return true;
 }
 
+// The id may come from an instance that is further: within this time the stream of one that is connected
+// reaches, or its server denies, every position there was.
+#define AHEAD_WAIT 3000 // milliseconds
+
+static bool is_ahead(const struct clients *clients, const struct client *client,
+                     const struct script_command *command)
+{
+    struct event_id since;
+    const struct event_id *position = history_position(clients->config.history);
+    uint64_t wait = clients->connected ? AHEAD_WAIT : (uint64_t)clients->config.wait;
+    return command->since && clients->now - client->asked < wait &&
+           event_id_parse(command->since, command->since_size, &since) == 0 &&
+           event_id_same_stream(&since, position) && event_id_compare(&since, position) > 0;
+}
+
 // Carries out the commands from `next` on, and frees them; or leaves them waiting with the client.
 static void carry_out_all(struct clients *clients, struct client *client,
                           struct script_commands *commands, size_t next, int depth)
 {
     for (; next < commands->count; next++) {
         struct script_command *command = &commands->items[next];
-        if (!clients->started && depth == 0 && needs_stream(command)) {
+        bool waits =
+            (!clients->started && needs_stream(command)) || is_ahead(clients, client, command);
+        if (waits && depth == 0) {
             client->commands = commands;
             client->next_command = next;
             client->deadline = client->asked + (uint64_t)clients->config.wait;
@@ -380,11 +398,11 @@ static void give_up(struct clients *clients, struct client *client)
     }
 }
 
-void clients_tick(struct clients *clients, uint64_t now)
+void clients_tick(struct clients *clients, uint64_t now, bool connected)
 {
     clients->now = now;
-    if (!clients->started)
-        for_each(clients, give_up);
+    clients->connected = connected;
+    for_each(clients, clients->started ? go_on : give_up);
 }
 
 // ---- what the server says ----

@@ -212,6 +212,19 @@ static void source_superseded(void *user)
     clients_stop(router->clients);
 }
 
+// Ids that other instances gave at quiet times are known here too.
+static void source_passed(void *user, uint64_t lsn)
+{
+    struct router *router = user;
+    struct event_id id = {.epoch = router->identity.epoch,
+                          .timeline = router->identity.timeline,
+                          .lsn = lsn,
+                          .change = EVENT_ID_LAST_CHANGE,
+                          .emit = EVENT_ID_LAST_EMIT};
+    if (event_id_compare(&id, history_position(router->history)) > 0)
+        history_advance(router->history, &id);
+}
+
 static void source_lost(void *user, const struct fault *fault)
 {
     struct router *router = user;
@@ -239,8 +252,13 @@ static void source_ended(void *user, const struct fault *fault)
 }
 
 static const struct source_callbacks source_callbacks = {
-    source_started,   source_caught_up, source_superseded,
-    take_transaction, source_lost,      source_ended,
+    .started = source_started,
+    .caught_up = source_caught_up,
+    .superseded = source_superseded,
+    .transaction = take_transaction,
+    .passed = source_passed,
+    .lost = source_lost,
+    .ended = source_ended,
 };
 
 static void log_lines(const char *event, char *text)
@@ -369,7 +387,7 @@ static void on_tick(uv_timer_t *handle)
 {
     struct router *router = container_of(handle, struct router, tick);
     history_evict(router->history, clock_now());
-    clients_tick(router->clients, uv_now(router->loop));
+    clients_tick(router->clients, uv_now(router->loop), router->health.source_ok);
     struct fault fault;
     if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
         source_ended(router, &fault);

@@ -11,6 +11,7 @@
 #include "rowcast/row.h"
 
 #define EXACT_INTEGER 9007199254740992.0 // 2^53
+#define BYTES_OF_STEP 64                 // written at the price of an instruction
 
 void json_write_number(lua_State *lua, double number, struct buffer *out)
 {
@@ -163,9 +164,10 @@ static void write_userdata(lua_State *lua, int index, struct buffer *out)
 
 static void write_value(lua_State *lua, int index, struct buffer *out, int depth)
 {
-    size_t size;
+    size_t size, before = out->wanted;
     const char *text;
-    switch (lua_type(lua, index)) {
+    int type = lua_type(lua, index);
+    switch (type) {
     case LUA_TSTRING:
         text = lua_tolstring(lua, index, &size);
         buffer_append_json_string(out, text, size);
@@ -189,8 +191,8 @@ static void write_value(lua_State *lua, int index, struct buffer *out, int depth
     default:
         luaL_error(lua, "a %s cannot go into an event", luaL_typename(lua, index));
     }
-    if (out->overflowed && out->wanted > 4 * out->maximum)
-        luaL_error(lua, "an event grew beyond %d MiB", (int)(out->wanted >> 20));
+    if (type != LUA_TTABLE) // of whose size its members have told
+        vm_charge(lua, (out->wanted - before) / BYTES_OF_STEP);
 }
 
 void json_write(lua_State *lua, int index, struct buffer *out)

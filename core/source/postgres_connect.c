@@ -27,12 +27,21 @@ static void wait_for_connection(struct postgres_source *source, PostgresPollingS
     postgres_watch(source, status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE);
 }
 
+// What matters comes as an error too; the log is no place for libpq's own words.
+static void ignore_notice(void *unused, const PGresult *result)
+{
+    (void)unused;
+    (void)result;
+}
+
 static void start_connection(struct postgres_source *source)
 {
     source->state = POSTGRES_CONNECTING;
     source->conn = PQconnectStartParams((const char *const *)source->resolved.keywords,
                                         (const char *const *)source->resolved.values, 0);
     postgres_wake(source, (uint64_t)conninfo_connect_milliseconds(&source->info));
+    if (source->conn)
+        PQsetNoticeReceiver(source->conn, ignore_notice, NULL);
     bool bad = !source->conn || PQstatus(source->conn) == CONNECTION_BAD;
     wait_for_connection(source, bad ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING);
 }
@@ -215,7 +224,9 @@ void postgres_check(struct postgres_source *source)
         "a.application_name, pg_catalog.host(a.client_addr), "
         "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END, "
         "(SELECT pg_catalog.string_agg(schemaname || '.' || tablename, E'\\n') FROM "
-        "pg_catalog.pg_publication_tables WHERE pubname = %s) "
+        "pg_catalog.pg_publication_tables WHERE pubname = %s), "
+        "CASE WHEN pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' "
+        "THEN pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) END "
         "FROM (SELECT) AS one "
         "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s' "
         "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid",

@@ -65,6 +65,8 @@ static void forget_socket(struct postgres_source *source)
 static void on_socket(uv_poll_t *poll, int status, int events)
 {
     struct postgres_source *source = poll->data;
+    if (status < 0)
+        source->events = 0; // libuv has stopped the handle
     if (source->state == POSTGRES_STREAMING)
         postgres_stream_proceed(source, status < 0 || (events & UV_READABLE));
     else

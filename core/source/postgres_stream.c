@@ -135,6 +135,14 @@ static void on_data(struct postgres_source *source, struct wire *wire)
         postgres_fail(source, &fault);
 }
 
+// The next commit may begin right at `end`.
+static void pass(struct postgres_source *source, uint64_t end)
+{
+    if (source->callbacks.passed)
+        source->callbacks.passed(source->user, end - 1);
+    advance(source, end);
+}
+
 static void on_keepalive(struct postgres_source *source, struct wire *wire)
 {
     uint64_t end = wire_u64(wire);
@@ -145,7 +153,7 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
     if (end > source->server_end)
         source->server_end = end;
     if (!pgoutput_in_transaction(source->decoder) && end > source->safe)
-        advance(source, end);
+        pass(source, end);
     if (asked)
         send_status(source, false);
 }

@@ -41,8 +41,10 @@ void clients_stop(struct clients *clients);
 // Continuity has ended: tells every subscriber `stream_reset` with the position where it goes on.
 void clients_reset(struct clients *clients);
 
-// Answers `unavailable` to what has waited too long. `now` in milliseconds of the loop's clock.
-void clients_tick(struct clients *clients, uint64_t now);
+// Once a second: goes on with what waited for the stream to come as far as its `since`, and answers
+// `unavailable` to what has waited too long. `now` in milliseconds of the loop's clock; `connected`: the
+// source's connection stands.
+void clients_tick(struct clients *clients, uint64_t now, bool connected);
 
 void clients_opened(struct clients *clients, struct client_ref ref,
                     const struct handshake *handshake, uint64_t now);

@@ -30,6 +30,8 @@ struct source_callbacks {
     void (*superseded)(void *user);
     // In commit order. Takes over the transaction. When it returns, the transaction is safe and will be acknowledged.
     void (*transaction)(void *user, struct transaction *transaction);
+    // Nothing is committed between the last transaction delivered and `lsn`. May be NULL.
+    void (*passed)(void *user, uint64_t lsn);
     // The stream is interrupted or could not begin; the source tries again by itself. The sentence
     // (repeated only when it changes) says why and what to do.
     void (*lost)(void *user, const struct fault *fault);
