@@ -11,7 +11,7 @@
 #include "rowcast/postgres.h"
 #include "rowcast/router.h"
 
-#define SAME_SIGNAL 50 // milliseconds
+#define SAME_SIGNAL 3 // milliseconds
 
 struct serve {
     uv_loop_t loop;
