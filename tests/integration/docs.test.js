@@ -7,8 +7,11 @@ const { spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it, before } = require('node:test');
-const { suite } = require('./lib/expect.js');
+const { setTimeout: sleep } = require('node:timers/promises');
+const { WebSocket } = require('./lib/client.js');
+const { suite, until, atEnd } = require('./lib/expect.js');
 const { serve, run, scriptFolder, writeFiles, ROOT } = require('./lib/rowcast.js');
+const { trades, costs, range } = require('./lib/rows.js');
 
 // The fenced blocks of a page: { kind, text, line }.
 function blocks(page) {
@@ -120,5 +123,113 @@ describe('docs/SCRIPTING.md', () => {
         const { status, stdout, stderr } = spawnSync('busted', ['-o', 'plainTerminal'], { cwd: project, encoding: 'utf8' });
         assert.equal(status, 0, stdout + stderr);
         assert.match(stdout, /^1 success/m);
+    });
+});
+
+describe('docs/CLIENT_INTEGRATION.md', () => {
+    const { text } = blocks('CLIENT_INTEGRATION.md').find(({ kind }) => kind === 'js');
+    const marketFeed = new Function(`${text}; return marketFeed;`)();
+
+    // The page's client on a socket that can be cut. What it tells is in `events` and `told`.
+    function follow(owner, url, options = {}) {
+        const feed = { events: [], told: [], sockets: [] };
+        class Cuttable extends WebSocket {
+            constructor(...args) {
+                super(...args);
+                feed.sockets.push(this);
+            }
+        }
+        Object.assign(
+            feed,
+            marketFeed(url, {
+                event: (message) => feed.events.push(message),
+                stale: (market, reason) => feed.told.push([market, reason]),
+                WebSocket: Cuttable,
+                ...options,
+            }),
+        );
+        atEnd(owner, () => feed.close());
+        return feed;
+    }
+
+    const arrived = (feed, count) =>
+        until(
+            `${count} events`,
+            () => feed.events.length >= count,
+            () => `${feed.events.length} came, told: ${JSON.stringify(feed.told)}`,
+        );
+    const told = (feed, count) =>
+        until(
+            `${count} words that the state is to be fetched`,
+            () => feed.told.length >= count,
+            () => JSON.stringify(feed.told),
+        );
+
+    it('has a client of at most 60 lines', () => assert.ok(text.trimEnd().split('\n').length <= 60));
+
+    it('has a client that misses nothing when it is cut', async (t) => {
+        const rowcast = await serve(t);
+        const feed = follow(t, rowcast.url);
+        for (const market of ['a', 'b']) feed.subscribe(market);
+        await told(feed, 2);
+        for (let round = 0; round < 5; round++) {
+            feed.sockets.at(-1).terminate();
+            rowcast.feed(...trades('a', round * 20, 20), ...trades('b', round * 20, 20));
+            await arrived(feed, 40 * (round + 1));
+        }
+        for (const market of ['a', 'b'])
+            assert.deepEqual(costs(feed.events.filter(({ market_id }) => market_id === market)), range(0, 100));
+        assert.equal(feed.sockets.length, 6);
+        assert.deepEqual(feed.told, [
+            ['a', undefined],
+            ['b', undefined],
+        ]);
+    });
+
+    it('has a client that says when the state is to be fetched anew', async (t) => {
+        const rowcast = await serve(t, { env: { ROWCAST_HISTORY: '64KiB' } });
+        const feed = follow(t, rowcast.url);
+        feed.subscribe('a');
+        await told(feed, 1);
+        const witness = await rowcast.connect();
+        await witness.subscribe('a');
+        feed.sockets[0].terminate();
+        rowcast.feed(...trades('a', 0, 1000));
+        await witness.events(1000);
+        await told(feed, 2);
+        assert.deepEqual(feed.told[1], ['a', 'expired']);
+        rowcast.feed(...trades('a', 1000, 10));
+        await arrived(feed, 10);
+        assert.deepEqual(costs(feed.events).slice(-10), range(1000, 10));
+    });
+
+    it('has a client that notices silence, and keeps a quiet market young', async (t) => {
+        const rowcast = await serve(t);
+        const feed = follow(t, rowcast.url, { silence: 400 });
+        feed.subscribe('a');
+        await told(feed, 1);
+        rowcast.signal('SIGSTOP');
+        await until('another attempt', () => feed.sockets.length > 1);
+        rowcast.signal('SIGCONT');
+        rowcast.feed(...trades('a', 0, 3));
+        await arrived(feed, 3);
+        assert.deepEqual(costs(feed.events), range(0, 3));
+        feed.unsubscribe('a');
+        feed.subscribe('b');
+        await told(feed, 2);
+        rowcast.feed(...trades('a', 3, 1), ...trades('b', 4, 1));
+        await arrived(feed, 4);
+        assert.deepEqual(costs(feed.events), [0, 1, 2, 4]);
+    });
+
+    it('has a client that does not try again what was refused', async (t) => {
+        const rowcast = await serve(t);
+        const feed = follow(t, rowcast.url);
+        feed.subscribe('a');
+        await told(feed, 1);
+        feed.sockets[0].send(Buffer.from([0xff]), { binary: false }); // no UTF-8
+        await until('the end', () => feed.sockets[0].readyState === 3);
+        await sleep(600); // longer than the first attempt could take to come
+        assert.equal(feed.sockets.length, 1);
     });
 });
