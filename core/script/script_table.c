@@ -119,7 +119,7 @@ static const char *keep_name(struct script *script, const char *text, size_t siz
     size_t offset = script->names.size;
     buffer_append(&script->names, text, size);
     buffer_append_byte(&script->names, '\0');
-    return (const char *)0 + offset;
+    return (const char *)(uintptr_t)offset;
 }
 
 static void take_type(lua_State *lua, int index, struct script *script, struct script_event *event)
