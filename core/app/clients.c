@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rowcast/client.h"
+#include "rowcast/clock.h"
 #include "rowcast/log.h"
 #include "rowcast/map.h"
 #include "rowcast/memory.h"
@@ -25,6 +26,7 @@ struct clients {
     bool started;
     uint64_t now;
     bool connected;
+    uint64_t subscriptions; // of all clients
 };
 
 static void run_hook(struct clients *clients, struct client *client, struct script_call *call,
@@ -70,6 +72,7 @@ static const char *subscription_name(void *user, size_t index)
 static void fail_client(struct clients *clients, struct client *client, const char *failure)
 {
     size_t first_line = strcspn(failure, "\n");
+    metrics_failed(clients->config.metrics, CLIENTS_SCRIPT);
     log_write(LOG_ERROR, "client_script_failed",
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("traceback", failure)),
               "%.*s; the client is closed with 1011", (int)first_line, failure);
@@ -96,8 +99,11 @@ static struct script_commands *call_script(struct clients *clients, struct clien
         .subscription = subscription_name,
         .user = &view,
     };
+    int64_t began = clock_steady();
     struct script_commands *commands =
         script_client(clients->script, &shown, call, failure, sizeof failure);
+    if (script_has_hook(clients->script, call->hook))
+        metrics_ran(clients->config.metrics, CLIENTS_SCRIPT, 0, 0, clock_steady() - began);
     if (*failure)
         fail_client(clients, client, failure);
     return commands;
@@ -117,6 +123,30 @@ static void report_error(struct clients *clients, struct client *client,
     run_hook(clients, client, &call, depth + 1);
 }
 
+// ---- counting ----
+
+static void count_error(struct clients *clients, const char *code)
+{
+    if (*code == '\0')
+        code = TALLY_OTHER;
+    metrics_count(&clients->config.metrics->errors, code, strlen(code));
+}
+
+// What the error hook was called for is counted by the core's word, however the script puts it.
+static void count_errors(struct clients *clients, const struct script_call *call,
+                         const struct script_commands *commands)
+{
+    if (!commands)
+        return;
+    if (call->hook == HOOK_ERROR) {
+        count_error(clients, call->word);
+        return;
+    }
+    for (size_t i = 0; i < commands->count; i++)
+        if (commands->items[i].error)
+            count_error(clients, commands->items[i].error);
+}
+
 // ---- commands ----
 
 static void position_text(const struct clients *clients, char text[EVENT_ID_TEXT_SIZE])
@@ -130,27 +160,29 @@ static const char *decide_resume(const struct clients *clients,
                                  struct history_cursor *cursor)
 {
     struct event_id since;
-    if (event_id_parse(command->since, command->since_size, &since) != 0)
-        return "unknown_id";
-    switch (history_resume(clients->config.history, topic, &since, cursor)) {
-    case RESUME_RECOVERED:
-        return NULL;
-    case RESUME_EXPIRED:
-        return "expired";
-    case RESUME_STREAM_RESET:
-        return "stream_reset";
-    default:
-        return "unknown_id";
-    }
+    bool is_id = event_id_parse(command->since, command->since_size, &since) == 0;
+    enum resume resume =
+        is_id ? history_resume(clients->config.history, topic, &since, cursor) : RESUME_UNKNOWN_ID;
+    clients->config.metrics->resumes[resume]++;
+    return resume == RESUME_RECOVERED ? NULL : resume_word(resume);
+}
+
+static void add_subscription(struct clients *clients, struct client *client, uint32_t topic)
+{
+    client_add(client, topic);
+    clients->subscriptions++;
 }
 
 static void send_missed(struct clients *clients, struct client *client,
                         struct history_cursor cursor, const struct filter *filter)
 {
     const struct event *event;
-    while ((event = history_next(clients->config.history, &cursor)))
-        if (filter_wants(filter, event->type))
-            server_send(clients->config.server, client->ref, frame_ref(event->frames[FORMAT_JSON]));
+    while ((event = history_next(clients->config.history, &cursor))) {
+        if (!filter_wants(filter, event->type))
+            continue;
+        server_send(clients->config.server, client->ref, frame_ref(event->frames[FORMAT_JSON]));
+        clients->config.metrics->resent++;
+    }
 }
 
 // Confirmation, missed events, live events: in this order because they are called in this order.
@@ -172,7 +204,7 @@ static void subscribe(struct clients *clients, struct client *client,
     if (known)
         topics_unref(clients->config.topics, topic);
     else
-        client_add(client, topic);
+        add_subscription(clients, client, topic);
     const char *reason = command->since ? decide_resume(clients, command, topic, &cursor) : NULL;
     bool recovered = command->since && !reason;
     position_text(clients, id);
@@ -196,6 +228,7 @@ static void unsubscribe(struct clients *clients, struct client *client,
 {
     uint32_t topic = topics_find(clients->config.topics, command->topic, command->topic_size);
     bool removed = topic != TOPIC_NONE && client_remove(client, topic);
+    clients->subscriptions -= removed;
     if (removed)
         server_unsubscribe(clients->config.server, client->ref, topic);
     struct script_call call = {.hook = HOOK_UNSUBSCRIBED,
@@ -300,6 +333,7 @@ static void run_hook(struct clients *clients, struct client *client, struct scri
         return;
     }
     struct script_commands *commands = call_script(clients, client, call);
+    count_errors(clients, call, commands);
     if (commands)
         carry_out_all(clients, client, commands, 0, depth);
 }
@@ -334,6 +368,20 @@ static void for_each(struct clients *clients, void (*each)(struct clients *, str
     uint64_t *value;
     while ((value = map_next(&clients->by_ref, &position)))
         each(clients, (struct client *)(uintptr_t)*value);
+}
+
+uint64_t clients_subscriptions(const struct clients *clients)
+{
+    return clients->subscriptions;
+}
+
+uint64_t clients_waiting(const struct clients *clients)
+{
+    size_t position = 0;
+    uint64_t *value, waiting = 0;
+    while ((value = map_next(&clients->by_ref, &position)))
+        waiting += ((struct client *)(uintptr_t)*value)->commands != NULL;
+    return waiting;
 }
 
 static void go_on(struct clients *clients, struct client *client)
@@ -417,6 +465,7 @@ void clients_opened(struct clients *clients, struct client_ref ref,
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
               "a client has connected");
     client->asked = now;
+    clients->config.metrics->connections++;
     struct script_call call = {.hook = HOOK_CONNECT};
     run_hook(clients, client, &call, 0);
 }
@@ -428,6 +477,7 @@ void clients_message(struct clients *clients, struct client_ref ref, const char 
     clients->now = now;
     if (!client)
         return;
+    clients->config.metrics->messages++;
     if (!client->commands) {
         run_message(clients, client, bytes, size, binary, now);
         return;
@@ -450,6 +500,8 @@ void clients_closed(struct clients *clients, struct client_ref ref, int code)
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_NUMBER("code", code)),
               "a client has gone");
     map_remove(&clients->by_ref, &ref, sizeof ref);
+    metrics_disconnect(clients->config.metrics, code);
+    clients->subscriptions -= client->topic_count;
     client_free(client, clients->config.topics);
 }
 

@@ -9,6 +9,13 @@ bool health_ready(const struct health *health)
     return health->source_ok && !health->draining;
 }
 
+const char *health_word(const struct health *health)
+{
+    if (!health_ready(health))
+        return "unavailable";
+    return health->scripts_ok ? "ok" : "degraded";
+}
+
 static void write_check(struct buffer *out, const char *name, const char *text)
 {
     buffer_append_json_string(out, name, strlen(name));
@@ -21,15 +28,14 @@ void health_write_alive(struct buffer *out)
     buffer_append_text(out, "{\"status\":\"ok\",\"checks\":{\"process\":\"ok\"}}\n");
 }
 
-void health_write_ready(const struct health *health, struct buffer *out)
+void health_write_ready(const struct health *health, enum health_reader reader, struct buffer *out)
 {
-    const char *status = !health_ready(health) ? "unavailable"
-                         : health->scripts_ok  ? "ok"
-                                               : "degraded";
+    bool withheld = health->source_private && reader == HEALTH_PUBLIC;
+    const char *status = health_word(health);
     buffer_append_text(out, "{\"status\":");
     buffer_append_json_string(out, status, strlen(status));
     buffer_append_text(out, ",\"checks\":{");
-    write_check(out, "source", health->source);
+    write_check(out, "source", withheld ? HEALTH_SOURCE_AWAY : health->source);
     buffer_append_byte(out, ',');
     write_check(out, "scripts", health->scripts);
     if (health->draining) {

@@ -23,6 +23,8 @@ static const struct command commands[] = {
      "runs recorded rows through the scripts, prints the events"},
     {"db", command_db, "rowcast db setup|status|drop [--dry-run] [--identity-full] [SETTING...]",
      "makes, shows or drops publication and slot"},
+    {"healthcheck", command_healthcheck, "rowcast healthcheck [SETTING...]",
+     "asks the router that runs here for /ready; exit 0 or 1"},
     {"version", command_version, "rowcast version", "prints the version"},
     {"help", command_help, "rowcast help", "prints this"},
 };
@@ -44,7 +46,7 @@ static int command_help(int argument_count, char **arguments)
     printf("rowcast %s: PostgreSQL row changes to WebSocket clients, by Lua scripts\n\nCommands:\n",
            ROWCAST_VERSION);
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+        printf("  %-11s %s\n", commands[i].name, commands[i].summary);
     printf(
         "\nSettings, as flag and environment variable (--config FILE reads key = value lines):\n");
     settings_help(stdout);

@@ -46,7 +46,7 @@ static void replay_transaction(void *user, struct transaction *transaction)
 {
     struct replay *replay = user;
     struct event_id id = source_event_id(&replay->identity, transaction);
-    struct script_sink sink = {print_event, print_failure, replay};
+    struct script_sink sink = {.event = print_event, .failed = print_failure, .user = replay};
     script_transaction(replay->script, transaction, &id, &sink);
     transaction_free(transaction);
 }

@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The brain: source -> script -> hub -> net.
-#include "rowcast/router.h"
+#include "router_state.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowcast/clients.h"
 #include "rowcast/clock.h"
-#include "rowcast/health.h"
-#include "rowcast/history.h"
 #include "rowcast/log.h"
 #include "rowcast/memory.h"
-#include "rowcast/postgres.h"
-#include "rowcast/recorded.h"
-#include "rowcast/script.h"
-#include "rowcast/server.h"
-#include "rowcast/topics.h"
 
 #define TICK 1000            // milliseconds
 #define SUBSCRIBE_WAIT 30000 // milliseconds
@@ -24,28 +16,6 @@
 
 // What may wait for one client, beside all of the history, so that a resume always fits.
 #define BACKLOG_QUEUES 16
-
-struct router {
-    const struct settings *settings;
-    uv_loop_t *loop;
-    struct script *script;
-    struct topics topics;
-    struct history *history;
-    struct server *server;
-    struct clients *clients;
-    struct postgres_source *postgres;
-    struct recorded_source *recorded;
-    struct source_identity identity;
-    struct health health;
-    bool paused;  // the source, because the workers are behind
-    bool drained; // every client has gone
-    bool waits_for_setup;
-    int exit_code;
-    const struct transaction *transaction; // the one under way
-    bool resetting; // what comes was committed before the subscribers are told to begin anew
-    uv_timer_t tick;
-    uv_prepare_t end_of_turn;
-};
 
 // ---- health ----
 
@@ -55,7 +25,7 @@ static void publish_health(struct router *router)
     buffer_init(&alive, 1 << 16);
     buffer_init(&ready, 1 << 16);
     health_write_alive(&alive);
-    health_write_ready(&router->health, &ready);
+    health_write_ready(&router->health, HEALTH_PUBLIC, &ready);
     buffer_append_byte(&alive, '\0');
     buffer_append_byte(&ready, '\0');
     server_set_health(router->server, alive.bytes, health_ready(&router->health), ready.bytes);
@@ -66,7 +36,17 @@ static void publish_health(struct router *router)
 static void set_source_health(struct router *router, bool ok, const char *sentence)
 {
     router->health.source_ok = ok;
+    router->health.source_private = false;
     snprintf(router->health.source, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
+    publish_health(router);
+}
+
+// The sentence is for the operator: it may say where the database is.
+static void set_source_away(struct router *router, const struct fault *fault)
+{
+    router->connected = false;
+    set_source_health(router, false, fault->text);
+    router->health.source_private = true;
     publish_health(router);
 }
 
@@ -104,6 +84,7 @@ static void take_event(void *user, const struct script_event *source)
     for (uint32_t i = 0; i < source->topic_count; i++)
         event.topics[i] =
             topics_take(&router->topics, source->topics[i].name, source->topics[i].size);
+    metrics_count(&router->metrics.events, source->type, source->type_size);
     if (!router->resetting)
         server_publish(router->server, event.topics, event.topic_count, event.type, source->frame);
     history_append(router->history, &event, clock_now());
@@ -117,6 +98,7 @@ static void take_failure(void *user, const struct change *change, const char *sc
     struct router *router = user;
     uint64_t lsn = router->transaction->lsn;
     char lsn_text[24];
+    metrics_failed(&router->metrics, router_script_name(router, script));
     snprintf(lsn_text, sizeof lsn_text, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
     log_write(LOG_ERROR, "row_script_failed",
               LOG_FIELDS(LOG_TEXT("script", script), LOG_TEXT("op", change_op_name(change->op)),
@@ -125,14 +107,26 @@ static void take_failure(void *user, const struct change *change, const char *sc
               "%.*s; this row made no event", (int)strcspn(message, "\n"), message);
 }
 
+static void take_run(void *user, const char *script, uint64_t rows, uint64_t events,
+                     int64_t nanoseconds)
+{
+    struct router *router = user;
+    metrics_ran(&router->metrics, router_script_name(router, script), rows, events, nanoseconds);
+}
+
 static void take_transaction(void *user, struct transaction *transaction)
 {
     struct router *router = user;
     struct event_id id = source_event_id(&router->identity, transaction);
-    struct script_sink sink = {take_event, take_failure, router};
+    struct script_sink sink = {take_event, take_failure, router, take_run};
     router->transaction = transaction;
+    for (uint32_t i = 0; i < transaction->change_count; i++)
+        metrics_change(&router->metrics, &transaction->changes[i]);
     script_transaction(router->script, transaction, &id, &sink);
+    if (router->postgres) // recorded rows were committed at any time
+        server_committed(router->server, transaction->time);
     if (transaction->last) {
+        router->metrics.transactions++;
         id.change = EVENT_ID_LAST_CHANGE;
         id.emit = EVENT_ID_LAST_EMIT;
         history_advance(router->history, &id);
@@ -162,6 +156,8 @@ static void source_started(void *user, const struct source_identity *identity)
         history_start(router->history, &start);
     }
     router->identity = *identity;
+    router->connected = true;
+    router->metrics.reconnects += router->streams++ > 0;
     if (identity->gap)
         clients_pause(router->clients);
     router->resetting |= identity->gap != NULL;
@@ -232,7 +228,7 @@ static void source_lost(void *user, const struct fault *fault)
         strncmp(router->health.source, fault->text, HEALTH_SENTENCE - 1) == 0)
         return; // said already
     log_write(LOG_WARN, "source_lost", NULL, "%s", fault->text);
-    set_source_health(router, false, fault->text);
+    set_source_away(router, fault);
 }
 
 static void source_ended(void *user, const struct fault *fault)
@@ -244,7 +240,7 @@ static void source_ended(void *user, const struct fault *fault)
         return;
     }
     log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
-    set_source_health(router, false, fault->text);
+    set_source_away(router, fault);
     if (fault->code != EXIT_CONFIGURATION || !router->postgres)
         return;
     router->exit_code = fault->code; // no retry mends it
@@ -365,6 +361,7 @@ static void all_drained(void *user)
 
 static void close_all(struct router *router)
 {
+    admin_close(router->admin);
     server_free(router->server);
     router->server = NULL;
     uv_close((uv_handle_t *)&router->tick, NULL);
@@ -407,11 +404,14 @@ void router_reload(struct router *router)
     if (load_scripts(router->settings, &script, &fault) != 0) {
         log_write(LOG_ERROR, "reload_failed", NULL, "%s; the scripts loaded before go on",
                   fault.text);
+        router->metrics.reload_failures++;
         set_script_health(router, false, fault.text);
         return;
     }
+    router->metrics.reloads++;
     script_free(router->script);
     router->script = script;
+    router_note_scripts(router);
     clients_set_script(router->clients, script);
     set_script_health(router, true, "ok");
     check_published(router);
@@ -443,14 +443,30 @@ static int start_server(struct router *router, struct fault *fault)
         return -1;
     clients_set_server(router->clients, router->server);
     set_source_health(router, false, "the event stream has not begun yet");
-    log_write(LOG_INFO, "listening",
-              LOG_FIELDS(LOG_NUMBER("port", server_port(router->server)),
-                         LOG_NUMBER("workers", settings->workers),
-                         LOG_TEXT("scripts", settings->scripts),
-                         LOG_NUMBER("tables", (int64_t)script_table_count(router->script)),
-                         LOG_TEXT("version", ROWCAST_VERSION)),
-              "listening on port %d", server_port(router->server));
     return 0;
+}
+
+static void log_listening(const struct router *router)
+{
+    const struct settings *settings = router->settings;
+    int port = server_port(router->server);
+    struct log_field fields[] = {
+        LOG_NUMBER("port", port),
+        LOG_NUMBER("workers", settings->workers),
+        LOG_TEXT("scripts", settings->scripts),
+        LOG_NUMBER("tables", (int64_t)script_table_count(router->script)),
+        LOG_TEXT("version", ROWCAST_VERSION),
+        {0},
+        {0},
+    };
+    if (!router->admin) {
+        log_write(LOG_INFO, "listening", fields, "listening on port %d", port);
+        return;
+    }
+    int admin = admin_port(router->admin);
+    fields[5] = LOG_NUMBER("admin_port", admin);
+    log_write(LOG_INFO, "listening", fields, "listening on port %d, for operators on port %d", port,
+              admin);
 }
 
 static int check_database(const struct router *router, struct fault *fault)
@@ -472,16 +488,23 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     struct router *router = memory_new(sizeof *router);
     router->settings = settings;
     router->loop = loop;
+    router->started = clock_now();
+    router->process.descriptors = -1;
+    metrics_init(&router->metrics);
     topics_init(&router->topics);
     router->history =
         history_new(&router->topics, (size_t)settings->history, settings->history_time * 1000);
-    struct clients_config config = {NULL, &router->topics, router->history,
-                                    (uint32_t)settings->max_subscriptions, SUBSCRIBE_WAIT};
+    struct clients_config config = {.topics = &router->topics,
+                                    .history = router->history,
+                                    .max_subscriptions = (uint32_t)settings->max_subscriptions,
+                                    .wait = SUBSCRIBE_WAIT,
+                                    .metrics = &router->metrics};
     router->clients = clients_new(&config);
     set_script_health(router, true, "ok");
     if (load_scripts(settings, &router->script, fault) != 0 || check_database(router, fault) != 0)
         goto fail;
     clients_set_script(router->clients, router->script);
+    router_note_scripts(router);
     if (start_server(router, fault) != 0)
         goto fail;
     uv_timer_init(loop, &router->tick);
@@ -489,30 +512,17 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     uv_prepare_init(loop, &router->end_of_turn);
     uv_prepare_start(&router->end_of_turn, on_end_of_turn);
     *result = router;
-    if (start_source(router, fault) == 0)
-        return 0;
+    if (router_watch(router, fault) == 0) {
+        log_listening(router);
+        if (start_source(router, fault) == 0)
+            return 0;
+    }
     router_drain(router);
     uv_run(loop, UV_RUN_DEFAULT);
 
 fail:
     router_free(router);
     return -1;
-}
-
-void router_log_status(const struct router *router)
-{
-    const struct event_id *position = history_position(router->history);
-    char id[EVENT_ID_TEXT_SIZE];
-    event_id_text(position, id);
-    log_write(LOG_INFO, "status",
-              LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server)),
-                         LOG_NUMBER("topics", router->topics.live),
-                         LOG_NUMBER("history_events", (int64_t)history_events(router->history)),
-                         LOG_NUMBER("history_bytes", (int64_t)history_bytes(router->history)),
-                         LOG_NUMBER("lua_memory_bytes", (int64_t)script_memory(router->script)),
-                         LOG_TEXT("position", id), LOG_TEXT("source", router->health.source),
-                         LOG_TEXT("scripts", router->health.scripts)),
-              "%s", health_ready(&router->health) ? "ready" : "not ready");
 }
 
 void router_drain(struct router *router)
@@ -544,5 +554,7 @@ void router_free(struct router *router)
     history_free(router->history);
     topics_release(&router->topics);
     script_free(router->script);
+    admin_free(router->admin);
+    metrics_release(&router->metrics);
     free(router);
 }

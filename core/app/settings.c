@@ -9,11 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rowcast/address.h"
 #include "rowcast/amount.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 
-enum kind { TEXT, NUMBER, SIZE, DURATION, SWITCH, LEVEL, LIST };
+enum kind { TEXT, ADDRESS, NUMBER, SIZE, DURATION, SWITCH, LEVEL, LIST };
 
 enum layer { LAYER_DEFAULT, LAYER_SCRIPT, LAYER_FILE, LAYER_ENVIRONMENT, LAYER_FLAG, LAYER_COUNT };
 
@@ -46,6 +47,8 @@ static const struct setting table[] = {
      "postgres, a file of recorded rows, or - for standard input"},
     {"workers", "ROWCAST_WORKERS", NUMBER, 0, 0, NULL, AT(workers), 1, 256,
      "I/O threads (default: cores)"},
+    {"admin", "ROWCAST_ADMIN", ADDRESS, 0, 0, "127.0.0.1:4002", AT(admin), 0, 0,
+     "HOST:PORT of /status and /metrics, :PORT on every address, or off; port 0: a free one"},
     {"slot", "ROWCAST_SLOT", TEXT, 0, 0, "rowcast", AT(slot), 0, 0, "replication slot"},
     {"publication", "ROWCAST_PUBLICATION", TEXT, 0, 0, "rowcast", AT(publication), 0, 0,
      "publication"},
@@ -156,6 +159,11 @@ static int refuse_value(const struct setting *setting, const char *text, const c
     if (setting->kind == SWITCH)
         return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): on or off is expected.",
                          setting->key, text, origin);
+    if (setting->kind == ADDRESS)
+        return fault_set(fault, EXIT_CONFIGURATION,
+                         "%s = %s (%s): HOST:PORT (127.0.0.1:4002, [::1]:4002), :PORT, PORT or off "
+                         "is expected.",
+                         setting->key, text, origin);
     write_amount(setting, setting->minimum, low);
     write_amount(setting, setting->maximum, high);
     return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): a %s from %s to %s is expected%s.",
@@ -176,6 +184,11 @@ static int parse(struct settings *settings, const struct setting *setting, const
     if (setting->kind == TEXT) {
         *(const char **)place = text && *text ? text : NULL;
         return 0;
+    }
+    if (setting->kind == ADDRESS) {
+        struct address address;
+        *(const char **)place = text;
+        return address_parse(text, &address) == 0 ? 0 : refuse_value(setting, text, origin, fault);
     }
     if (setting->kind == LEVEL) {
         result = log_level_parse(text, &level);

@@ -26,6 +26,14 @@ int64_t clock_now(void)
     return now.tv_sec * SECOND + now.tv_nsec / 1000;
 }
 
+int64_t clock_steady(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 // Both count years from March, so that the leap day comes last
 // (Howard Hinnant, "chrono-compatible low-level date algorithms"). `days` are since 1970-01-01.
 static struct civil civil_from_days(int64_t days)

@@ -247,6 +247,15 @@ const struct event_id *history_position(const struct history *history)
     return &history->position;
 }
 
+bool history_ends(const struct history *history, struct event_id *oldest, struct event_id *newest)
+{
+    if (history->entries.first == history->entries.behind)
+        return false;
+    *oldest = entry_at(history, history->entries.first)->event.id;
+    *newest = entry_at(history, history->entries.behind - 1)->event.id;
+    return true;
+}
+
 size_t history_events(const struct history *history)
 {
     return history->entries.behind - history->entries.first;
@@ -258,6 +267,13 @@ size_t history_bytes(const struct history *history)
 }
 
 // ---- resuming ----
+
+const char *resume_word(enum resume resume)
+{
+    static const char *const words[RESUME_COUNT] = {"recovered", "expired", "stream_reset",
+                                                    "unknown_id"};
+    return words[resume];
+}
 
 // A commit position that another transaction had, too: WAL written anew (a restored volume).
 static bool contradicts(const struct event_id *id, const struct event_id *known)

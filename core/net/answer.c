@@ -19,7 +19,7 @@ static const struct status statuses[] = {
     {200, "OK", ""},
     {400, "Bad Request", ""},
     {404, "Not Found", ""},
-    {405, "Method Not Allowed", "Allow: GET\r\n"},
+    {405, "Method Not Allowed", "Allow: GET, HEAD\r\n"},
     {408, "Request Timeout", ""},
     {414, "URI Too Long", ""},
     {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
@@ -70,12 +70,31 @@ struct frame *answer_json(int status, const char *body)
     return answer(status, "application/json", body);
 }
 
+struct frame *answer_text(int status, const char *body)
+{
+    return answer(status, "text/plain; charset=utf-8", body);
+}
+
+struct frame *answer_metrics(const char *body)
+{
+    return answer(200, "text/plain; version=0.0.4; charset=utf-8", body);
+}
+
 struct frame *answer_refusal(int status)
 {
     char body[64];
 
     snprintf(body, sizeof body, "%d %s\n", find(status)->code, find(status)->reason);
-    return answer(status, "text/plain; charset=utf-8", body);
+    return answer_text(status, body);
+}
+
+struct frame *answer_without_body(struct frame *answer)
+{
+    const unsigned char *end = memmem(answer->bytes, answer->size, "\r\n\r\n", 4);
+    struct frame *head = frame_raw(answer->bytes, (size_t)(end + 4 - answer->bytes));
+
+    frame_unref(answer);
+    return head;
 }
 
 struct frame *answer_upgrade(const char *key, const char *protocol)

@@ -24,28 +24,28 @@ static const char *host_name(const struct bindings *bindings)
 static int refuse(const struct bindings *bindings, int error, struct fault *fault)
 {
     const char *host = host_name(bindings);
+    const struct bindings_advice *advice = bindings->advice;
     int port = bindings->port;
 
     switch (error) {
     case EADDRINUSE:
         return fault_set(fault, EXIT_UNAVAILABLE,
                          "cannot listen on %s port %d: the port is taken by another process; see "
-                         "who has it with 'ss -ltnp sport = :%d', or choose another with --port",
-                         host, port, port);
+                         "who has it with 'ss -ltnp sport = :%d', or %s",
+                         host, port, port, advice->port);
     case EACCES:
         return fault_set(fault, EXIT_UNAVAILABLE,
                          "cannot listen on %s port %d: ports below 1024 need the capability "
-                         "CAP_NET_BIND_SERVICE; choose a higher one with --port",
-                         host, port);
+                         "CAP_NET_BIND_SERVICE; %s",
+                         host, port, advice->port);
     case EADDRNOTAVAIL:
         return fault_set(fault, EXIT_UNAVAILABLE,
                          "cannot listen on %s port %d: this machine does not have the address; "
-                         "see 'ip address', or choose another with --host",
-                         host, port);
+                         "see 'ip address', or %s",
+                         host, port, advice->host);
     default:
-        return fault_set(fault, EXIT_UNAVAILABLE,
-                         "cannot listen on %s port %d: %s; choose another with --host and --port",
-                         host, port, strerror(error));
+        return fault_set(fault, EXIT_UNAVAILABLE, "cannot listen on %s port %d: %s; %s", host, port,
+                         strerror(error), advice->host);
     }
 }
 
@@ -175,20 +175,20 @@ static int look_up(struct bindings *bindings, const char *host, struct fault *fa
     int result = getaddrinfo(host, host == NULL ? "0" : NULL, &hints, &found);
 
     if (result != 0)
-        return fault_set(fault, EXIT_UNAVAILABLE,
-                         "cannot listen on '%s': %s; give an address of this machine with --host",
-                         host_name(bindings), gai_strerror(result));
+        return fault_set(fault, EXIT_UNAVAILABLE, "cannot listen on '%s': %s; %s",
+                         host_name(bindings), gai_strerror(result), bindings->advice->host);
     for (struct addrinfo *at = found; at != NULL; at = at->ai_next)
         add(bindings, at);
     freeaddrinfo(found);
     return 0;
 }
 
-int bindings_find(struct bindings *bindings, const char *host, int port, struct fault *fault)
+int bindings_find(struct bindings *bindings, const char *host, int port,
+                  const struct bindings_advice *advice, struct fault *fault)
 {
     int result = -EADDRINUSE;
 
-    *bindings = (struct bindings){.host = host, .port = port};
+    *bindings = (struct bindings){.host = host, .port = port, .advice = advice};
     if (look_up(bindings, host, fault) < 0)
         return -1;
     // A free port of one address may be taken on the next one.

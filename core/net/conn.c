@@ -75,8 +75,19 @@ static void become(struct conn *conn, enum conn_state next)
 
 // ---- output ----
 
+static struct traffic *traffic_of(const struct conn *conn)
+{
+    return conn->hall->config.traffic;
+}
+
+static void unqueued(const struct conn *conn, size_t size)
+{
+    counter_add(&traffic_of(conn)->queued, -(uint64_t)size);
+}
+
 static void queue(struct conn *conn, struct frame *frame, enum outqueue_kind kind)
 {
+    counter_add(&traffic_of(conn)->queued, frame->size);
     outqueue_push(&conn->queue, frame, kind);
     hall_touch(conn->hall, &conn->dirty);
 }
@@ -91,6 +102,8 @@ static void took(struct conn *conn, size_t size)
     if (size == 0)
         return;
     outqueue_consume(&conn->queue, size);
+    unqueued(conn, size);
+    counter_add(&traffic_of(conn)->sent, size);
     conn->taken_at = now_of(conn);
 }
 
@@ -116,7 +129,9 @@ static void close_too_slow(struct conn *conn)
         conn_cut(conn);
         return;
     }
+    size_t before = conn->queue.bytes;
     outqueue_drop_behind(&conn->queue, conn->held);
+    unqueued(conn, before - conn->queue.bytes);
     conn_close(conn, TOO_SLOW, conn->hall->too_slow);
 }
 
@@ -268,19 +283,29 @@ static void upgrade(struct conn *conn, struct verdict verdict)
     conn->hall->events->opened(conn->hall->user, conn, verdict.handshake);
 }
 
+static struct frame *suited(const struct http_request *request, struct frame *frame)
+{
+    return request->head ? answer_without_body(frame) : frame;
+}
+
 static void receive(struct conn *conn, const struct http_request *request)
 {
     char address[TRANSPORT_ADDRESS_SIZE];
+    struct hall *hall = conn->hall;
 
+    if (hall->events->requested != NULL) {
+        answer(conn, suited(request, hall->events->requested(hall->user, request)));
+        return;
+    }
     if (transport_address(&conn->transport, address) < 0) {
         become(conn, CONN_DEAD); // it is gone already
         return;
     }
-    struct verdict verdict = reception_receive(&conn->hall->reception, request, address);
+    struct verdict verdict = reception_receive(&hall->reception, request, address);
     if (verdict.handshake != NULL)
         upgrade(conn, verdict);
     else
-        answer(conn, verdict.answer);
+        answer(conn, suited(request, verdict.answer));
 }
 
 // Judges the bytes of a request. True: the head was complete, and ends at scan->at.
@@ -426,6 +451,7 @@ static void on_closed(struct transport *transport)
 
     give_websocket(conn);
     frame_unref(conn->farewell);
+    unqueued(conn, conn->queue.bytes);
     outqueue_release(&conn->queue);
     hall_settle(conn->hall, &conn->dirty);
     become(conn, CONN_FREE);

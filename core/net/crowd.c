@@ -132,6 +132,7 @@ uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint6
         if (conn->state != CONN_OPEN)
             subscriptions = subscribers_of(subscribers, topic, &left);
     }
+    counter_add(&crowd->hall.config.traffic->deliveries, delivered);
     return delivered;
 }
 

@@ -44,15 +44,18 @@ void hall_release(struct hall *hall)
 
 bool hall_enter(struct hall *hall)
 {
-    if (atomic_fetch_add(hall->config.open, 1) < hall->config.max_open)
+    if (atomic_fetch_add(hall->config.open, 1) < hall->config.max_open) {
+        counter_add(&hall->config.traffic->open, 1);
         return true;
-    hall_leave(hall);
+    }
+    atomic_fetch_sub(hall->config.open, 1);
     return false;
 }
 
 void hall_leave(struct hall *hall)
 {
     atomic_fetch_sub(hall->config.open, 1);
+    counter_add(&hall->config.traffic->open, (uint64_t)-1);
 }
 
 void hall_touch(struct hall *hall, struct list_link *dirty)

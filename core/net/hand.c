@@ -2,9 +2,11 @@
 // A worker as the brain sees it.
 #include "rowcast/hand.h"
 
+#include <string.h>
+
 void hand_init(struct hand *hand)
 {
-    *hand = (struct hand){0};
+    memset(hand, 0, sizeof *hand);
     fifo_init(&hand->orders, sizeof(struct order));
 }
 

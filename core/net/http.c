@@ -159,7 +159,8 @@ static int read_request_line(struct http_text line, struct http_request *request
     int status = read_version(line, request);
     if (status != FINE)
         return status;
-    if (!http_is(method, "GET"))
+    request->head = http_is(method, "HEAD");
+    if (!request->head && !http_is(method, "GET"))
         return METHOD_NOT_ALLOWED;
     return read_target(target, request);
 }

@@ -9,6 +9,7 @@
 #include "rowcast/upgrade.h"
 
 #define SWITCHING_PROTOCOLS 101
+#define UPGRADE_REQUIRED 426
 
 void reception_init(struct reception *reception, const char *const *paths,
                     const char *const *protocols)
@@ -97,7 +98,7 @@ static struct verdict refuse(int status)
 static struct verdict receive_websocket(const struct reception *reception,
                                         const struct http_request *request, const char *address)
 {
-    int status = upgrade_check(request);
+    int status = request->head ? UPGRADE_REQUIRED : upgrade_check(request);
 
     if (status != SWITCHING_PROTOCOLS)
         return refuse(status);

@@ -109,6 +109,7 @@ static void publish_to(struct server *server, uint32_t worker, const uint32_t *t
     for (uint32_t i = 0; i < topic_count; i++) {
         if (!interest_has(&server->interest, topics[i], worker))
             continue;
+        server->hands[worker].publishing = true;
         hand_give(&server->hands[worker], (struct order){.kind = ORDER_PUBLISH,
                                                          .topic = topics[i],
                                                          .type = type,
@@ -123,6 +124,17 @@ void server_publish(struct server *server, const uint32_t *topics, uint32_t topi
     server->sequence++;
     for (uint32_t i = 0; i < server->workers; i++)
         publish_to(server, i, topics, topic_count, type, frame);
+}
+
+void server_committed(struct server *server, int64_t time)
+{
+    for (uint32_t i = 0; i < server->workers; i++) {
+        if (!server->hands[i].publishing)
+            continue;
+        server->hands[i].publishing = false;
+        hand_give(&server->hands[i],
+                  (struct order){.kind = ORDER_COMMITTED, .size = (uint64_t)time});
+    }
 }
 
 void server_set_health(struct server *server, const char *health, bool ready, const char *readiness)
@@ -252,6 +264,21 @@ uint32_t server_connections(const struct server *server)
     return server->connections;
 }
 
+uint32_t server_workers(const struct server *server)
+{
+    return server->workers;
+}
+
+const struct traffic *server_traffic(const struct server *server, uint32_t worker)
+{
+    return &server->hands[worker].traffic;
+}
+
+size_t server_unhandled(const struct server *server, uint32_t worker)
+{
+    return server->hands[worker].unhandled;
+}
+
 static char **texts_copy(const char *const *texts)
 {
     size_t count = 0;
@@ -366,6 +393,7 @@ static int start_workers(struct server *server, const struct server_config *conf
     for (uint32_t i = 0; i < server->workers; i++) {
         struct worker_config worker = {
             .number = i, .hall = hall_config_of(server, config), .reports = server->inbox};
+        worker.hall.traffic = &server->hands[i].traffic;
         if (open_sockets(&worker, bindings, fault) < 0)
             return -1;
         server->hands[i].worker = worker_start(&worker, fault);
@@ -379,9 +407,13 @@ static int start_workers(struct server *server, const struct server_config *conf
 int server_start(struct server **server, uv_loop_t *loop, const struct server_config *config,
                  const struct server_callbacks *callbacks, void *user, struct fault *fault)
 {
+    static const struct bindings_advice advice = {
+        .host = "give an address of this machine with --host",
+        .port = "choose another with --port",
+    };
     struct bindings bindings;
 
-    if (bindings_find(&bindings, config->host, config->port, fault) < 0)
+    if (bindings_find(&bindings, config->host, config->port, &advice, fault) < 0)
         return -1;
     *server = server_new(loop, config, callbacks, user);
     (*server)->port = bindings.port;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rowcast/clock.h"
 #include "rowcast/crowd.h"
 #include "rowcast/goodbye.h"
 #include "rowcast/listener.h"
@@ -36,10 +37,11 @@ struct worker {
     struct outbox outbox;
 
     struct mailbox *inbox;
-    struct fifo orders; // struct order, not yet carried out
-    uint32_t owed;      // connections to be written to before the next orders
-    uint32_t handled;   // orders since the last report
-    uint32_t newest;    // subscription carried out, see interest.h
+    struct fifo orders;  // struct order, not yet carried out
+    uint32_t owed;       // connections to be written to before the next orders
+    uint32_t handled;    // orders since the last report
+    uint32_t newest;     // subscription carried out, see interest.h
+    struct fifo commits; // int64_t, of transactions not yet written; see ORDER_COMMITTED
 
     bool draining, done;
     struct goodbye goodbye;
@@ -90,7 +92,8 @@ static void on_emptied(void *user, uint32_t topic)
            (struct report){.kind = REPORT_EMPTIED, .topic = topic, .number = worker->newest});
 }
 
-static const struct hall_events hall_events = {on_opened, on_message, on_closed, on_emptied};
+static const struct hall_events hall_events = {
+    .opened = on_opened, .message = on_message, .closed = on_closed, .emptied = on_emptied};
 
 // ---- time, and the end ----
 
@@ -265,6 +268,9 @@ static uint32_t carry_out(struct worker *worker, const struct order *order)
     case ORDER_UNSUBSCRIBE:
         unsubscribe(worker, order);
         break;
+    case ORDER_COMMITTED:
+        fifo_append(&worker->commits, &(int64_t){(int64_t)order->size}, 1);
+        break;
     case ORDER_HEALTH:
         reception_set_health(&worker->crowd.hall.reception, order->frame);
         break;
@@ -317,6 +323,18 @@ static void carry_out_orders(struct worker *worker)
     worker->handled = 0;
 }
 
+// All that was ordered is written as far as sockets take it.
+static void measure_delay(struct worker *worker)
+{
+    struct histogram *delay = &worker->crowd.hall.config.traffic->delay;
+    const int64_t *commits = fifo_first(&worker->commits);
+    int64_t now = commits != NULL ? clock_now() : 0;
+
+    for (size_t i = 0; i < worker->commits.count; i++)
+        histogram_observe(delay, &traffic_delay_bounds, (now - commits[i]) * 1000);
+    fifo_clear(&worker->commits);
+}
+
 static void on_more(uv_idle_t *handle)
 {
     (void)handle; // being active is all it is for
@@ -334,6 +352,8 @@ static void take_turn(struct worker *worker)
     }
     uint32_t written = crowd_flush(&worker->crowd, WRITTEN_A_TURN);
     worker->owed -= written < worker->owed ? written : worker->owed;
+    if (worker->owed == 0)
+        measure_delay(worker);
     outbox_post(&worker->outbox);
 
     if (uv_is_closing((uv_handle_t *)&worker->more))
@@ -403,6 +423,7 @@ static void worker_free(struct worker *worker)
     crowd_release(&worker->crowd);
     outbox_release(&worker->outbox);
     fifo_release(&worker->orders);
+    fifo_release(&worker->commits);
     frame_unref(worker->going_away);
     uv_loop_close(&worker->loop);
     free(worker);
@@ -447,6 +468,7 @@ struct worker *worker_start(const struct worker_config *config, struct fault *fa
     }
     worker->going_away = frame_close(GOING_AWAY, "going away");
     fifo_init(&worker->orders, sizeof(struct order));
+    fifo_init(&worker->commits, sizeof(int64_t));
     outbox_init(&worker->outbox, config->number, config->reports);
     crowd_init(&worker->crowd, &worker->loop, &config->hall, &hall_events, worker);
     init_loop(worker, config);

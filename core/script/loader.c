@@ -40,6 +40,13 @@ static ssize_t push_file(lua_State *lua, const char *path)
     return size < 0 ? refuse_file(lua, path, strerror(error)) : size;
 }
 
+// FNV-1a
+static void add_to_hash(struct vm *vm, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        vm->hash = (vm->hash ^ (unsigned char)bytes[i]) * 0x100000001b3;
+}
+
 bool loader_load(lua_State *lua, const char *name)
 {
     struct vm *vm = vm_of(lua);
@@ -52,6 +59,8 @@ bool loader_load(lua_State *lua, const char *name)
         vm->loading = outer;
         return false;
     }
+    add_to_hash(vm, name, strlen(name) + 1);
+    add_to_hash(vm, lua_touserdata(lua, -1), (size_t)size);
     const char *chunk = lua_pushfstring(lua, "@%s", path); // [path, bytes, chunk]
     if (luaL_loadbufferx(lua, lua_touserdata(lua, -2), (size_t)size, chunk, "t") != 0)
         lua_error(lua);

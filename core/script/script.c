@@ -278,6 +278,16 @@ const char *script_table_name(const struct script *script, size_t index)
     return script->tables[index].table;
 }
 
+const char *script_table_file(const struct script *script, size_t index)
+{
+    return script->tables[index].file;
+}
+
+uint64_t script_hash(const struct script *script)
+{
+    return script->vm->hash;
+}
+
 size_t script_memory(const struct script *script)
 {
     return script->vm->memory;

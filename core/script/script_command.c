@@ -110,6 +110,27 @@ static void encode_message(lua_State *lua, struct buffer *out)
     message_write(lua, lua_gettop(lua), extra, false, out);
 }
 
+// [.., message] -> [.., message]. What the error that is being sent calls itself, or NULL.
+static const char *error_code(struct parser *parser)
+{
+    lua_State *lua = parser->lua;
+    const char *code = NULL;
+    int top = lua_gettop(lua);
+    size_t size;
+    lua_getfield(lua, top, "type");
+    if (lua_type(lua, -1) == LUA_TSTRING && strcmp(lua_tostring(lua, -1), "error") == 0) {
+        code = "";
+        lua_getfield(lua, top, "data");
+        if (lua_istable(lua, -1)) {
+            lua_getfield(lua, -1, "code");
+            if (lua_type(lua, -1) == LUA_TSTRING)
+                code = take_string(parser, "code", &size);
+        }
+    }
+    lua_settop(lua, top);
+    return code;
+}
+
 static void parse_send(struct parser *parser)
 {
     lua_State *lua = parser->lua;
@@ -123,6 +144,7 @@ static void parse_send(struct parser *parser)
     struct buffer *out = &parser->script->encoded;
     if (lua_istable(lua, -1)) {
         buffer_clear(out);
+        parser->command->error = error_code(parser);
         encode_message(lua, out);
         if (out->overflowed)
             refuse(lua, "a message that is too large");

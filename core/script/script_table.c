@@ -16,8 +16,16 @@
 #define MAX_TYPE_SIZE 128
 #define FAILURE_SIZE 4096
 
+// Changes of one table that follow each other.
+struct stretch {
+    const struct script_table *table; // NULL: none yet
+    uint64_t rows, events;
+    int64_t began;
+};
+
 struct row_run {
     struct script *script;
+    struct stretch stretch;
     const struct change *change;
     int handler;
     struct event_id id;
@@ -315,18 +323,35 @@ static const struct script_table *table_of(const struct script *script, const st
     return index ? &script->tables[*index] : NULL;
 }
 
+// The clock is looked at where the script changes, not at each row.
+static void enter(struct row_run *run, const struct script_table *table,
+                  const struct script_sink *sink)
+{
+    struct stretch *stretch = &run->stretch;
+    if (!sink->ran || table == stretch->table)
+        return;
+    int64_t now = clock_steady();
+    if (stretch->table)
+        sink->ran(sink->user, stretch->table->file, stretch->rows, stretch->events,
+                  now - stretch->began);
+    *stretch = (struct stretch){.table = table, .began = now};
+}
+
 static void run_change(struct script *script, struct row_run *run, const struct script_sink *sink)
 {
     const struct script_table *table = table_of(script, run->change);
     if (!table || table->handlers[run->change->op] == LUA_NOREF)
         return;
     char failure[FAILURE_SIZE];
+    enter(run, table, sink);
+    run->stretch.rows++;
     run->handler = table->handlers[run->change->op];
     run->id.change = run->change->index;
     script->vm->change = run->change;
     script->event_count = 0;
     buffer_clear(&script->names);
     if (vm_run(script->vm, change_body, run, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0) {
+        run->stretch.events += script->event_count;
         deliver(script, sink);
         return;
     }
@@ -344,5 +369,6 @@ void script_transaction(struct script *script, const struct transaction *transac
         run.change = &transaction->changes[i];
         run_change(script, &run, sink);
     }
+    enter(&run, NULL, sink);
     context_end(script->vm);
 }

@@ -278,6 +278,33 @@ void postgres_source_pause(struct postgres_source *source, bool paused)
         postgres_stream_brake(source);
 }
 
+// A quiet server answers each second: what it said last is true until then.
+#define PROOF_LASTS 3000 // milliseconds
+
+static int64_t late(const struct postgres_source *source)
+{
+    uint64_t since = uv_now(source->loop) - source->proved;
+    if (source->proved == 0)
+        return -1;
+    if (source->state == POSTGRES_STREAMING && since < PROOF_LASTS)
+        return source->late;
+    return source->late + (int64_t)since;
+}
+
+void postgres_source_progress(const struct postgres_source *source,
+                              struct postgres_progress *progress)
+{
+    uint64_t held = source->window.held;
+    *progress = (struct postgres_progress){
+        .system = source->system,
+        .streaming = source->state == POSTGRES_STREAMING,
+        .server = source->server_end,
+        .safe = source->safe,
+        .flushed = held > source->confirmed ? held : source->confirmed,
+        .late = late(source),
+    };
+}
+
 void postgres_source_close(struct postgres_source *source)
 {
     if (!source || source->closing)

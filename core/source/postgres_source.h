@@ -70,6 +70,9 @@ struct postgres_source {
     uint64_t safe;     // everything before it was delivered: acknowledged, and where to go on
     uint64_t cut_lsn;  // a transaction of which parts were delivered, 0: none
     uint32_t cut_next; // the first of its changes that was not
+    uint64_t proved;   // uv_now when `late` was true; 0: never yet
+    int64_t late;      // milliseconds that what was delivered then was old
+    bool idle;         // nothing but keepalives came since the last keepalive
     uint64_t heard;    // the last message's uv_now
     uint64_t silence;  // milliseconds without a message after which the server counts as dead
 };

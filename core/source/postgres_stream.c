@@ -95,6 +95,13 @@ static void advance(struct postgres_source *source, uint64_t lsn)
     source->callbacks.caught_up(source->user);
 }
 
+// Everything that was committed `late` milliseconds ago is delivered.
+static void note_lateness(struct postgres_source *source, int64_t late)
+{
+    source->late = late > 0 ? late : 0; // clocks differ
+    source->proved = uv_now(source->loop);
+}
+
 static void note_delivered(struct postgres_source *source, uint64_t end_lsn)
 {
     advance(source, end_lsn);
@@ -115,16 +122,20 @@ void postgres_stream_deliver(void *user, struct transaction *transaction)
         return;
     }
     uint64_t end_lsn = transaction->last ? transaction->end_lsn : 0;
+    int64_t committed = transaction->time;
     note_cut(source, transaction);
     source->callbacks.transaction(source->user, transaction);
-    if (end_lsn)
-        note_delivered(source, end_lsn);
+    if (!end_lsn)
+        return;
+    note_lateness(source, (clock_now() - committed) / 1000);
+    note_delivered(source, end_lsn);
 }
 
 // ---- messages in ----
 
 static void on_data(struct postgres_source *source, struct wire *wire)
 {
+    source->idle = false;
     wire_u64(wire); // where the record begins: not in order
     uint64_t end = wire_u64(wire);
     wire_u64(wire); // the server's clock
@@ -154,6 +165,10 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
         source->server_end = end;
     if (!pgoutput_in_transaction(source->decoder) && end > source->safe)
         pass(source, end);
+    // The server may tell of its position while more is on the way: only after silence it is all.
+    if (source->idle && end <= source->safe)
+        note_lateness(source, 0);
+    source->idle = true;
     if (asked)
         send_status(source, false);
 }

@@ -14,8 +14,14 @@ struct binding {
     socklen_t size;
 };
 
+// The end of the sentence that says why not.
+struct bindings_advice {
+    const char *host, *port; // how another one is chosen
+};
+
 struct bindings {
     const char *host; // as it was asked for, or NULL; borrowed
+    const struct bindings_advice *advice;
     int port;
     int count;
     struct binding list[BINDINGS_MAX];
@@ -23,8 +29,10 @@ struct bindings {
 
 // Finds the addresses of `host`, NULL: 0.0.0.0 and :: (where the machine has IPv6). Then makes sure
 // that nobody listens there, not even a process that would share the port, and chooses a port where
-// it is 0. 0, or -1 with a sentence. Blocks if the name has to be looked up.
-int bindings_find(struct bindings *bindings, const char *host, int port, struct fault *fault);
+// it is 0. 0, or -1 with a sentence that ends with the advice, which is kept. Blocks if the name has
+// to be looked up.
+int bindings_find(struct bindings *bindings, const char *host, int port,
+                  const struct bindings_advice *advice, struct fault *fault);
 
 // A listening socket on one of the addresses, sharing the port with the others (SO_REUSEPORT). Its
 // connections inherit TCP_NODELAY and the send buffer. Returns it, or -1 with a sentence.

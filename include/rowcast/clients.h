@@ -8,9 +8,12 @@
 #include <stdint.h>
 
 #include "rowcast/history.h"
+#include "rowcast/metrics.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
 #include "rowcast/topics.h"
+
+#define CLIENTS_SCRIPT "client.lua" // as the metrics call it
 
 struct clients;
 
@@ -22,6 +25,7 @@ struct clients_config {
     struct history *history;
     uint32_t max_subscriptions;
     int64_t wait; // milliseconds a subscribe waits for the stream to start
+    struct metrics *metrics;
 };
 
 struct clients *clients_new(const struct clients_config *config);
@@ -45,6 +49,10 @@ void clients_reset(struct clients *clients);
 // `unavailable` to what has waited too long. `now` in milliseconds of the loop's clock; `connected`: the
 // source's connection stands.
 void clients_tick(struct clients *clients, uint64_t now, bool connected);
+
+// Topics subscribed to, summed over the clients; and clients that wait for the stream.
+uint64_t clients_subscriptions(const struct clients *clients);
+uint64_t clients_waiting(const struct clients *clients);
 
 void clients_opened(struct clients *clients, struct client_ref ref,
                     const struct handshake *handshake, uint64_t now);

@@ -7,7 +7,8 @@
 
 #define CLOCK_TEXT_SIZE 28 // "2025-11-09T12:00:00.000000Z" and its NUL
 
-int64_t clock_now(void); // wall clock, microseconds
+int64_t clock_now(void);    // wall clock, microseconds
+int64_t clock_steady(void); // nanoseconds of a clock that never goes back
 
 // Writes ISO 8601 in UTC with 3 fraction digits (6 where the microseconds need them) and Z.
 // Returns the length. Years outside 0..9999 are clamped.

@@ -13,13 +13,18 @@
 #include "rowcast/list.h"
 #include "rowcast/reception.h"
 #include "rowcast/subscribers.h"
+#include "rowcast/traffic.h"
 #include "rowcast/transport.h"
 #include "rowcast/websocket.h"
 
 struct conn;
 
+struct http_request;
+
 // What connections tell. None of these may free a connection but `gone`.
 struct hall_events {
+    // Answers every request, with one reference; NULL: the reception does, which knows WebSockets.
+    struct frame *(*requested)(void *user, const struct http_request *request);
     void (*opened)(void *user, struct conn *conn, struct handshake *handshake); // takes it over
     void (*message)(void *user, struct conn *conn, const char *bytes, size_t size, bool binary);
     void (*closed)(void *user, struct conn *conn, int code); // once for each opened
@@ -32,6 +37,7 @@ struct hall_config {
     uint32_t max_open;
     const char *const *paths, *const *protocols; // NULL-terminated
     atomic_uint *open;                           // clients of all workers together
+    struct traffic *traffic;                     // counted here
 };
 
 struct hall {

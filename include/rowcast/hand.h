@@ -4,12 +4,14 @@
 #ifndef ROWCAST_HAND_H
 #define ROWCAST_HAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "rowcast/fifo.h"
 #include "rowcast/order.h"
 #include "rowcast/outbox.h"
+#include "rowcast/traffic.h"
 #include "rowcast/worker.h"
 
 struct hand {
@@ -18,6 +20,8 @@ struct hand {
     size_t unhandled;      // orders given and not yet carried out
     uint32_t handled;      // reports to be acknowledged
     size_t handled_bytes;
+    bool publishing;        // it was given publishes since the last ORDER_COMMITTED
+    struct traffic traffic; // of the worker; outlives it
 };
 
 void hand_init(struct hand *hand);

@@ -14,11 +14,20 @@ struct health {
     bool scripts_ok; // the newest scripts are the running ones
     bool draining;
     char source[HEALTH_SENTENCE]; // "ok", or why not
+    bool source_private;          // the sentence may name hosts, databases and files
     char scripts[HEALTH_SENTENCE];
 };
 
+enum health_reader { HEALTH_PUBLIC, HEALTH_OPERATOR };
+
+// What stands for a private sentence where anybody may read it.
+#define HEALTH_SOURCE_AWAY                                                                         \
+    "the change stream is not available; the log and the admin port's /ready say why"
+
 bool health_ready(const struct health *health);
-void health_write_alive(struct buffer *out);                              // the body of /health
-void health_write_ready(const struct health *health, struct buffer *out); // the body of /ready
+const char *health_word(const struct health *health); // "ok", "degraded" or "unavailable"
+void health_write_alive(struct buffer *out);          // the body of /health
+// The body of /ready.
+void health_write_ready(const struct health *health, enum health_reader reader, struct buffer *out);
 
 #endif

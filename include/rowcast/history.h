@@ -33,6 +33,8 @@ void history_evict(struct history *history, int64_t now);
 
 // The position behind the newest transaction or event; before history_start all zero.
 const struct event_id *history_position(const struct history *history);
+// The ids of the oldest and the newest event. False: there is none.
+bool history_ends(const struct history *history, struct event_id *oldest, struct event_id *newest);
 size_t history_events(const struct history *history);
 size_t history_bytes(const struct history *history);
 
@@ -42,6 +44,10 @@ enum resume {
     RESUME_STREAM_RESET, // an id of another database, timeline or publication
     RESUME_UNKNOWN_ID,   // not an id, ahead of the stream, or of another transaction at its place
 };
+
+#define RESUME_COUNT (RESUME_UNKNOWN_ID + 1)
+
+const char *resume_word(enum resume resume); // "recovered", ...
 
 // What a topic's events are walked with: a place in the ring, valid until the next append or evict.
 struct history_cursor {

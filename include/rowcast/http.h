@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The head of an HTTP request (RFC 9112), read strictly: what could be read in two ways is refused.
-// Pure: bytes in, a struct out. GET without a body is all there is.
+// Pure: bytes in, a struct out. GET and HEAD without a body are all there is.
 #ifndef ROWCAST_HTTP_H
 #define ROWCAST_HTTP_H
 
@@ -25,6 +25,7 @@ struct http_request {
     struct http_text path;  // begins with '/'; of an absolute target, too
     struct http_text query; // behind the '?'
     int minor;              // HTTP/1.minor: 0 or 1
+    bool head;              // HEAD: the answer goes out without its body
     uint32_t header_count;
     struct http_header headers[HTTP_MAX_HEADERS];
 };

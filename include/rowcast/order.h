@@ -17,6 +17,7 @@ enum order_kind {
     ORDER_UNSUBSCRIBE, // slot, serial, topic
     ORDER_PUBLISH,     // topic, type, serial: the sequence, frame. An event of several topics is as
                        // many orders in a row with one sequence
+    ORDER_COMMITTED,   // size: when the transaction of the publishes before was committed
     ORDER_HEALTH,      // frame: what /health answers
     ORDER_READY,       // frame: what /ready answers
     ORDER_ACKNOWLEDGE, // number: reports that were handled, size: bytes in them

@@ -29,6 +29,20 @@ struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct post
                                               const struct source_callbacks *callbacks, void *user);
 void postgres_source_pause(struct postgres_source *source,
                            bool paused); // stops reading, not answering
+
+// Where a source is, for who watches it. Texts live as long as the source.
+struct postgres_progress {
+    const char *system; // identifier of the cluster; NULL before the first stream
+    bool streaming;     // the connection stands and the stream runs
+    uint64_t server;    // where the server's log ends, as far as was heard; 0: not heard yet
+    uint64_t safe;      // everything before it was delivered
+    uint64_t flushed;   // acknowledged for good: the server keeps its log from here
+    int64_t late; // milliseconds: what was committed within them may be missing; -1: not known
+};
+
+void postgres_source_progress(const struct postgres_source *source,
+                              struct postgres_progress *progress);
+
 void postgres_source_close(
     struct postgres_source *source); // asynchronous; NULL is fine; no callback after it
 

@@ -35,7 +35,10 @@ size_t script_table_count(const struct script *script);
 const char *script_table_schema(const struct script *script, size_t index);
 const char *script_table_name(const struct script *script, size_t index);
 
+const char *script_table_file(const struct script *script, size_t index); // with its folder
+
 size_t script_memory(const struct script *script); // bytes in use by the VM
+uint64_t script_hash(const struct script *script); // of the names and contents of all files loaded
 
 // ---- rows to events ----
 
@@ -60,6 +63,10 @@ struct script_sink {
     void (*failed)(void *user, const struct change *change, const char *script,
                    const char *message);
     void *user;
+    // A run of one script over changes that follow each other is over: how many rows it was called for,
+    // what it made, how long it took. May be NULL.
+    void (*ran)(void *user, const char *script, uint64_t rows, uint64_t events,
+                int64_t nanoseconds);
 };
 
 // Runs every change of the transaction, in order. `base` gives epoch, timeline, lsn and xid of the ids.
@@ -118,9 +125,11 @@ enum script_command_kind {
 struct script_command {
     enum script_command_kind kind;
     struct frame *frame; // send: owned by the list until taken
-    int code;            // close
-    const char *reason;  // close; may be NULL
-    const char *topic;   // subscribe, unsubscribe
+    const char
+        *error; // send: the data.code of a message of the type "error" ("" without); else NULL
+    int code;   // close
+    const char *reason; // close; may be NULL
+    const char *topic;  // subscribe, unsubscribe
     size_t topic_size;
     const char *since; // subscribe; NULL: none
     size_t since_size;

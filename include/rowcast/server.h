@@ -15,6 +15,7 @@
 #include "rowcast/fault.h"
 #include "rowcast/filter.h"
 #include "rowcast/frame.h"
+#include "rowcast/traffic.h"
 
 struct server;
 
@@ -80,6 +81,15 @@ void server_unsubscribe(struct server *server, struct client_ref client, uint32_
 // Sends the frame to every subscriber of the topics once. Borrows frame and topics.
 void server_publish(struct server *server, const uint32_t *topics, uint32_t topic_count,
                     uint64_t type, struct frame *frame);
+
+// The publishes since the last call are of a transaction that was committed at `time` (microseconds
+// since 1970): how long it takes until they are written is measured.
+void server_committed(struct server *server, int64_t time);
+
+uint32_t server_workers(const struct server *server);
+// What the worker has counted. Lives as long as the server.
+const struct traffic *server_traffic(const struct server *server, uint32_t worker);
+size_t server_unhandled(const struct server *server, uint32_t worker); // orders it is behind with
 
 // What /health and /ready answer from now on, whole JSON bodies. `ready` decides 200 or 503.
 void server_set_health(struct server *server, const char *health, bool ready,

@@ -24,6 +24,7 @@ struct settings {
     const char *scripts;
     const char *source; // "postgres", "-" or a file
     int64_t workers;
+    const char *admin; // as address.h reads it
     const char *slot, *publication;
     int64_t setup;                                                                          // bool
     int64_t history, replay_wal, max_message, max_event, max_queue, max_header, lua_memory; // bytes

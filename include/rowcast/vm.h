@@ -27,6 +27,7 @@ struct vm {
     const char *folder;
     int handler;         // registry reference of the function under way, or LUA_NOREF
     const char *loading; // the file under way, below the folder; or NULL
+    uint64_t hash;       // of all files loaded so far
     // What rows and ctx refer to; userdata of an older generation are refused.
     const struct transaction *transaction;
     const struct change *change;

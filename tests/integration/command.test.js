@@ -340,7 +340,7 @@ describe('a start that cannot be', () => {
 describe('on a terminal', () => {
     // Runs it as in a terminal until it serves, types Ctrl-C, and gives the lines it wrote.
     async function written(t, env) {
-        const settings = environment({ WS_PORT: '0', NO_COLOR: '1', ...env });
+        const settings = environment({ WS_PORT: '0', ROWCAST_ADMIN: '127.0.0.1:0', NO_COLOR: '1', ...env });
         const command = `exec setpriv --pdeathsig KILL -- ${BINARY} --source /dev/null`;
         const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: ROOT, env: settings });
         t.after(() => child.kill('SIGKILL'));

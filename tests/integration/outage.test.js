@@ -28,10 +28,12 @@ describe('a stream', () => {
     });
 
     describe('that is away', () => {
-        it('is said in the log and at /ready, without its password', async () => {
+        it('is said in the log and at the admin port, without its password; where it is, not to the public', async () => {
             const message = await complaint(away.rowcast, /127\.0\.0\.1:1\b/);
-            const answer = await away.rowcast.getJson('/ready');
-            assert.equal(answer.json.status, 'unavailable');
+            const { json: shown } = await away.rowcast.getJson('/ready');
+            assert.equal(shown.status, 'unavailable');
+            assert.doesNotMatch(JSON.stringify(shown), /127\.0\.0\.1|\bnone\b/);
+            const answer = await away.rowcast.getJson('/ready', away.rowcast.adminPort);
             assert.doesNotMatch(JSON.stringify([message, answer.json, away.rowcast.log, away.rowcast.strays]), /s3cret/);
             assert.equal((await away.rowcast.get('/health')).status, 200);
         });

@@ -13,6 +13,8 @@
 
 #include "rowcast/binding.h"
 
+static const struct bindings_advice advice = {"another host", "another port"};
+
 static int option(int fd, int level, int name)
 {
     int value = -1;
@@ -28,7 +30,7 @@ static void a_free_port_is_chosen_for_all_addresses(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, NULL, 0, &fault), 0);
+    assert_int_equal(bindings_find(&bindings, NULL, 0, &advice, &fault), 0);
     assert_in_range(bindings.count, 1, 2);
     assert_in_range(bindings.port, 1024, 65535);
     int fd = bindings_listen(&bindings, 0, &fault);
@@ -47,16 +49,17 @@ static void a_shared_port_is_taken_all_the_same(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&first, "127.0.0.1", 0, &fault), 0);
+    assert_int_equal(bindings_find(&first, "127.0.0.1", 0, &advice, &fault), 0);
     int fd = bindings_listen(&first, 0, &fault);
     assert_true(fd >= 0);
-    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &fault), -1);
+    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &advice, &fault), -1);
     assert_int_equal(fault.code, EXIT_UNAVAILABLE);
     assert_non_null(strstr(fault.text, "127.0.0.1"));
     assert_non_null(strstr(fault.text, "taken"));
-    assert_int_equal(bindings_find(&second, NULL, first.port, &fault), -1);
+    assert_non_null(strstr(fault.text, "or another port"));
+    assert_int_equal(bindings_find(&second, NULL, first.port, &advice, &fault), -1);
     close(fd);
-    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &fault), 0);
+    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &advice, &fault), 0);
 }
 
 static void names_are_looked_up(void **state)
@@ -65,9 +68,9 @@ static void names_are_looked_up(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, "localhost", 0, &fault), 0);
+    assert_int_equal(bindings_find(&bindings, "localhost", 0, &advice, &fault), 0);
     assert_true(bindings.count > 0);
-    assert_int_equal(bindings_find(&bindings, "no such host", 0, &fault), -1);
+    assert_int_equal(bindings_find(&bindings, "no such host", 0, &advice, &fault), -1);
     assert_int_equal(fault.code, EXIT_UNAVAILABLE);
     assert_non_null(strstr(fault.text, "no such host"));
 }
@@ -78,8 +81,9 @@ static void an_address_of_others_is_refused(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, "192.0.2.1", 0, &fault), -1);
+    assert_int_equal(bindings_find(&bindings, "192.0.2.1", 0, &advice, &fault), -1);
     assert_non_null(strstr(fault.text, "192.0.2.1"));
+    assert_non_null(strstr(fault.text, "or another host"));
 }
 
 int main(void)

@@ -14,7 +14,7 @@ static void expect(const struct health *health, bool ready, const char *body)
 {
     struct buffer out;
     buffer_init(&out, 4096);
-    health_write_ready(health, &out);
+    health_write_ready(health, HEALTH_OPERATOR, &out);
     buffer_append_byte(&out, '\0');
     assert_string_equal(out.bytes, body);
     assert_int_equal(health_ready(health), ready);
@@ -24,7 +24,7 @@ static void expect(const struct health *health, bool ready, const char *body)
 static void all_is_well(void **state)
 {
     (void)state;
-    struct health health = {true, true, false, "ok", "ok"};
+    struct health health = {true, true, false, "ok", false, "ok"};
     expect(&health, true,
            "{\"status\":\"ok\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\"}}\n");
 }
@@ -32,7 +32,7 @@ static void all_is_well(void **state)
 static void old_scripts_serve_but_are_told(void **state)
 {
     (void)state;
-    struct health health = {true, false, false, "ok", "x.lua:1: \"bad\""};
+    struct health health = {true, false, false, "ok", false, "x.lua:1: \"bad\""};
     expect(&health, true,
            "{\"status\":\"degraded\",\"checks\":{\"source\":\"ok\",\"scripts\":\"x.lua:1: "
            "\\\"bad\\\"\"}}\n");
@@ -41,7 +41,7 @@ static void old_scripts_serve_but_are_told(void **state)
 static void without_a_stream_it_is_not_ready(void **state)
 {
     (void)state;
-    struct health health = {false, true, false, "the database is away", "ok"};
+    struct health health = {false, true, false, "the database is away", true, "ok"};
     expect(&health, false,
            "{\"status\":\"unavailable\",\"checks\":{\"source\":\"the database is "
            "away\",\"scripts\":\"ok\"}}\n");
@@ -50,10 +50,23 @@ static void without_a_stream_it_is_not_ready(void **state)
 static void draining_is_not_ready(void **state)
 {
     (void)state;
-    struct health health = {true, true, true, "ok", "ok"};
+    struct health health = {true, true, true, "ok", false, "ok"};
     expect(&health, false,
            "{\"status\":\"unavailable\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\","
            "\"process\":\"draining\"}}\n");
+}
+
+static void the_public_is_not_told_where_the_database_is(void **state)
+{
+    (void)state;
+    struct health health = {false, true, false, "10.0.0.7:5432 is away", true, "ok"};
+    struct buffer out;
+    buffer_init(&out, 4096);
+    health_write_ready(&health, HEALTH_PUBLIC, &out);
+    buffer_append_byte(&out, '\0');
+    assert_null(strstr(out.bytes, "10.0.0.7"));
+    assert_non_null(strstr(out.bytes, HEALTH_SOURCE_AWAY));
+    buffer_release(&out);
 }
 
 int main(void)
@@ -63,6 +76,7 @@ int main(void)
         cmocka_unit_test(old_scripts_serve_but_are_told),
         cmocka_unit_test(without_a_stream_it_is_not_ready),
         cmocka_unit_test(draining_is_not_ready),
+        cmocka_unit_test(the_public_is_not_told_where_the_database_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -218,7 +218,8 @@ static void methods_and_versions(void **state)
     assert_int_equal(read_line("GET / HTTP/1.0"), HTTP_COMPLETE);
     assert_int_equal(read_line("POST / HTTP/1.1"), 405); // A1
     assert_int_equal(read_line("get / HTTP/1.1"), 405);
-    assert_int_equal(read_line("HEAD / HTTP/1.1"), 405);
+    assert_int_equal(read_line("head / HTTP/1.1"), 405);
+    assert_int_equal(read_line("HEAD / HTTP/1.1"), HTTP_COMPLETE);
     assert_int_equal(read_line("G(T / HTTP/1.1"), 400);
     assert_int_equal(read_line("GET / HTTP/2.0"), 505); // A3
     assert_int_equal(read_line("GET / HTTP/1.2"), 505);

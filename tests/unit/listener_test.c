@@ -21,6 +21,8 @@
 
 enum { MANY = 64 };
 
+static const struct bindings_advice advice = {"", ""};
+
 struct house {
     uv_loop_t loop;
     struct bindings bindings;
@@ -42,7 +44,7 @@ static int set_up(void **state)
     struct fault fault;
 
     uv_loop_init(&house->loop);
-    assert_int_equal(bindings_find(&house->bindings, "127.0.0.1", 0, &fault), 0);
+    assert_int_equal(bindings_find(&house->bindings, "127.0.0.1", 0, &advice, &fault), 0);
     house->listener = listener_new(&house->loop, bindings_listen(&house->bindings, 0, &fault),
                                    on_accepted, house);
     *state = house;

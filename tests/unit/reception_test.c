@@ -134,7 +134,17 @@ static void unknown_statuses_are_internal_errors(void **state)
     assert_true(starts_with(frame, "HTTP/1.1 500 Internal Server Error\r\n"));
     frame_unref(frame);
     frame = answer_refusal(405);
-    assert_true(has(frame, "\r\nAllow: GET\r\n"));
+    assert_true(has(frame, "\r\nAllow: GET, HEAD\r\n"));
+    frame_unref(frame);
+}
+
+static void an_answer_may_lose_its_body(void **state)
+{
+    struct frame *frame = answer_without_body(answer_text(404, "gone"));
+
+    (void)state;
+    assert_true(has(frame, "\r\nContent-Length: 4\r\n"));
+    assert_memory_equal(frame->bytes + frame->size - 4, "\r\n\r\n", 4);
     frame_unref(frame);
 }
 
@@ -146,6 +156,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_health_is_told, set_up, tear_down),
         cmocka_unit_test(unknown_statuses_are_internal_errors),
+        cmocka_unit_test(an_answer_may_lose_its_body),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

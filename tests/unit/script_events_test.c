@@ -239,7 +239,7 @@ static void keep_failure(void *user, const struct change *change, const char *sc
 static void run(struct fixture *fixture)
 {
     struct event_id base = {.epoch = 42, .timeline = 1, .lsn = 0x16b3748, .xid = 731};
-    struct script_sink sink = {keep_event, keep_failure, fixture};
+    struct script_sink sink = {.event = keep_event, .failed = keep_failure, .user = fixture};
     fixture->events[0] = fixture->ids[0] = fixture->topics[0] = fixture->failures[0] = '\0';
     fixture->event_count = fixture->failure_count = 0;
     script_transaction(fixture->script, fixture->transaction, &base, &sink);

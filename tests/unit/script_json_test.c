@@ -98,7 +98,7 @@ static const char *of_body(struct fixture *fixture, const char *json, const char
     change->new_row = &row;
     transaction->whole = transaction->last = true;
     struct event_id base = {.epoch = 1};
-    struct script_sink sink = {keep_event, keep_failure, fixture};
+    struct script_sink sink = {.event = keep_event, .failed = keep_failure, .user = fixture};
     strcpy(fixture->json, "no event");
     script_transaction(fixture->script, transaction, &base, &sink);
     transaction_free(transaction);

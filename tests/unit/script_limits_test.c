@@ -130,7 +130,7 @@ static void run(struct fixture *fixture, const char *id)
     fixture->event_count = fixture->failure_count = 0;
     fixture->type[0] = fixture->failure[0] = '\0';
     struct event_id base = {.epoch = 1};
-    struct script_sink sink = {keep_event, keep_failure, fixture};
+    struct script_sink sink = {.event = keep_event, .failed = keep_failure, .user = fixture};
     script_transaction(fixture->script, transaction, &base, &sink);
     transaction_free(transaction);
 }

@@ -54,7 +54,7 @@ function writeFiles(name, files) {
 
 // Runs a command to its end: { code, stdout, stderr }.
 async function run(args, { env = {}, input = '' } = {}) {
-    const child = spawnBinary(args, env, 'pipe');
+    const child = spawnBinary(args, { ROWCAST_ADMIN: 'off', ...env }, 'pipe');
     const result = { stdout: '', stderr: '' };
     for (const stream of ['stdout', 'stderr']) child[stream].setEncoding('utf8').on('data', (text) => (result[stream] += text));
     child.stdin.on('error', () => {});
@@ -74,6 +74,7 @@ class Rowcast {
         const settings = {
             WS_PORT: '0',
             WS_HOST: '127.0.0.1',
+            ROWCAST_ADMIN: '127.0.0.1:0',
             ROWCAST_SCRIPTS: scripts,
             ...(database?.settings ?? {}),
             ...env,
@@ -87,6 +88,7 @@ class Rowcast {
         );
         assert.ok(first.event, `rowcast ended\n${rowcast.story}`);
         rowcast.port = first.port;
+        rowcast.adminPort = first.admin_port;
         rowcast.url = `ws://127.0.0.1:${first.port}`;
         return rowcast;
     }
@@ -165,10 +167,10 @@ class Rowcast {
         return raw;
     }
 
-    // GET: { status, headers, body, json }.
-    get(target) {
+    // GET: { status, headers, body }.
+    get(target, port = this.port) {
         const answer = new Promise((resolve, reject) => {
-            const request = http.get({ host: '127.0.0.1', port: this.port, path: target, agent: false }, (response) => {
+            const request = http.get({ host: '127.0.0.1', port, path: target, agent: false }, (response) => {
                 let body = '';
                 response.setEncoding('utf8').on('data', (text) => (body += text));
                 response.on('end', () => resolve({ status: response.statusCode, headers: response.headers, body }));
@@ -178,26 +180,43 @@ class Rowcast {
         return inTime(`GET ${target}`, answer);
     }
 
-    async getJson(target) {
-        const answer = await this.get(target);
+    async getJson(target, port = this.port) {
+        const answer = await this.get(target, port);
         return { ...answer, json: JSON.parse(answer.body) };
     }
 
+    // On the admin port: what /status says, and the samples of /metrics by series, as it names them.
+    async status() {
+        return (await this.getJson('/status', this.adminPort)).json;
+    }
+
+    async metrics() {
+        const { body } = await this.get('/metrics', this.adminPort);
+        const samples = body.split('\n').filter((line) => line && !line.startsWith('#'));
+        return Object.fromEntries(
+            samples.map((line) => {
+                const at = line.lastIndexOf(' ');
+                return [line.slice(0, at), Number(line.slice(at + 1))];
+            }),
+        );
+    }
+
     // Waits until /ready is like the pattern { status, json }.
-    async ready(pattern = { status: 200 }) {
+    async ready(pattern = { status: 200 }, port = this.port) {
         let last;
         const asked = async () => {
-            last = await this.getJson('/ready').catch((error) => ({ error: error.message }));
+            last = await this.getJson('/ready', port).catch((error) => ({ error: error.message }));
             return matches(last, pattern);
         };
         await until(`/ready like ${patternText(pattern)}`, asked, () => `${JSON.stringify(last)}\n${this.story}`);
         return last;
     }
 
-    // Waits until /ready says why it is not.
-    unready(pattern) {
+    // Waits until /ready is not; why is for the operator to know.
+    async unready(pattern) {
         const tells = (checks) => Object.values(checks).some((check) => pattern.test(check));
-        return this.ready({ status: 503, json: { status: 'unavailable', checks: tells } });
+        await this.ready({ status: 503 });
+        return this.ready({ status: 503, json: { status: 'unavailable', checks: tells } }, this.adminPort);
     }
 
     // --- Recorded rows on its standard input ---

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The brain's parts. router.c routes, router_watch.c tells those who watch. Private to this room.
+#ifndef ROWCAST_APP_ROUTER_STATE_H
+#define ROWCAST_APP_ROUTER_STATE_H
+
+#include "rowcast/admin.h"
+#include "rowcast/clients.h"
+#include "rowcast/health.h"
+#include "rowcast/history.h"
+#include "rowcast/metrics.h"
+#include "rowcast/postgres.h"
+#include "rowcast/process.h"
+#include "rowcast/recorded.h"
+#include "rowcast/router.h"
+#include "rowcast/script.h"
+#include "rowcast/server.h"
+#include "rowcast/topics.h"
+
+struct router {
+    const struct settings *settings;
+    uv_loop_t *loop;
+    struct script *script;
+    struct topics topics;
+    struct history *history;
+    struct server *server;
+    struct clients *clients;
+    struct postgres_source *postgres;
+    struct recorded_source *recorded;
+    struct source_identity identity;
+    struct health health;
+    struct metrics metrics;
+    struct admin *admin; // NULL: off
+    int64_t started;     // microseconds
+    int64_t loaded;      // when the scripts were
+    uint64_t streams;    // how often a stream has begun
+    bool connected;      // to the source, or it has come to its end
+    struct process_figures process;
+    uv_work_t counting; // of descriptors
+    int64_t counted;    // what it found
+    bool counts;        // `counting` is under way
+    bool paused;        // the source, because the workers are behind
+    bool drained;       // every client has gone
+    bool waits_for_setup;
+    int exit_code;
+    const struct transaction *transaction; // the one under way
+    bool resetting; // what comes was committed before the subscribers are told to begin anew
+    uv_timer_t tick;
+    uv_prepare_t end_of_turn;
+};
+
+// ---- router_watch.c ----
+
+// What a script's file is called by who watches: without the folder.
+const char *router_script_name(const struct router *router, const char *file);
+
+// The scripts have been loaded: from now on they are counted, and told of.
+void router_note_scripts(struct router *router);
+
+// Opens the admin port, if there is to be one. -1 with a sentence.
+int router_watch(struct router *router, struct fault *fault);
+
+#endif

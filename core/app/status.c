@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// What the router is doing at a moment, printed.
+#include "rowcast/status.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rowcast/clock.h"
+#include "rowcast/log.h"
+
+#define LSN_SIZE 24
+#define TABLES_FOLDER 7 // bytes of "tables/"
+#define LUA_ENDING 4    // bytes of ".lua"
+
+static void lsn_text(uint64_t lsn, char text[LSN_SIZE])
+{
+    snprintf(text, LSN_SIZE, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
+}
+
+// ---- JSON: members with the commas between them ----
+
+static void key(struct buffer *out, const char *name)
+{
+    if (out->size > 0 && !strchr("{[", out->bytes[out->size - 1]))
+        buffer_append_byte(out, ',');
+    if (name) {
+        buffer_append_json_string(out, name, strlen(name));
+        buffer_append_byte(out, ':');
+    }
+}
+
+static void begin(struct buffer *out, const char *name, char bracket)
+{
+    key(out, name);
+    buffer_append_byte(out, bracket);
+}
+
+static void text(struct buffer *out, const char *name, const char *value)
+{
+    key(out, name);
+    if (value)
+        buffer_append_json_string(out, value, strlen(value));
+    else
+        buffer_append_text(out, "null");
+}
+
+static void number(struct buffer *out, const char *name, uint64_t value)
+{
+    key(out, name);
+    buffer_append_format(out, "%" PRIu64, value);
+}
+
+// Negative: not known.
+static void known(struct buffer *out, const char *name, int64_t value)
+{
+    if (value >= 0)
+        number(out, name, (uint64_t)value);
+    else
+        text(out, name, NULL);
+}
+
+static void seconds(struct buffer *out, const char *name, int64_t milliseconds)
+{
+    if (milliseconds < 0) {
+        text(out, name, NULL);
+        return;
+    }
+    key(out, name);
+    buffer_append_format(out, "%" PRId64 ".%03d", milliseconds / 1000, (int)(milliseconds % 1000));
+}
+
+static void boolean(struct buffer *out, const char *name, bool value)
+{
+    key(out, name);
+    buffer_append_text(out, value ? "true" : "false");
+}
+
+static void time_of(struct buffer *out, const char *name, int64_t microseconds)
+{
+    char value[CLOCK_TEXT_SIZE];
+    clock_text_milliseconds(microseconds, value);
+    text(out, name, value);
+}
+
+static void lsn(struct buffer *out, const char *name, uint64_t value)
+{
+    char spelled[LSN_SIZE];
+    lsn_text(value, spelled);
+    text(out, name, value ? spelled : NULL);
+}
+
+static void id(struct buffer *out, const char *name, const struct event_id *value, bool there)
+{
+    char spelled[EVENT_ID_TEXT_SIZE];
+    event_id_text(value, spelled);
+    text(out, name, there ? spelled : NULL);
+}
+
+// ---- /status ----
+
+static void write_source(const struct status *status, struct buffer *out)
+{
+    const struct status_source *source = &status->source;
+    begin(out, "source", '{');
+    text(out, "kind", source->kind);
+    boolean(out, "connected", source->connected);
+    text(out, "state", status->health->source);
+    if (strcmp(source->kind, "postgres") == 0) {
+        text(out, "system", source->system);
+        number(out, "timeline", source->timeline);
+        text(out, "slot", source->slot);
+        text(out, "publication", source->publication);
+    }
+    begin(out, "position", '{');
+    id(out, "id", &status->position, status->position.epoch != 0);
+    lsn(out, "lsn", status->position.lsn);
+    buffer_append_byte(out, '}');
+    if (strcmp(source->kind, "postgres") == 0) {
+        lsn(out, "safe_lsn", source->safe);
+        lsn(out, "flushed_lsn", source->flushed);
+        lsn(out, "server_lsn", source->server);
+        known(out, "window_bytes",
+              source->safe && source->flushed && source->safe >= source->flushed
+                  ? (int64_t)(source->safe - source->flushed)
+                  : -1);
+        known(out, "lag_bytes", source->lag_bytes);
+        seconds(out, "lag_seconds", source->lag_milliseconds);
+        if (source->retained >= 0)
+            known(out, "retained_bytes", source->retained);
+    }
+    buffer_append_byte(out, '}');
+}
+
+static void write_history(const struct status *status, struct buffer *out)
+{
+    begin(out, "history", '{');
+    number(out, "events", status->history_events);
+    number(out, "bytes", status->history_bytes);
+    id(out, "oldest_id", &status->oldest, status->has_ends);
+    id(out, "newest_id", &status->newest, status->has_ends);
+    number(out, "max_bytes", status->history_max_bytes);
+    seconds(out, "max_seconds", status->history_max_milliseconds);
+    buffer_append_byte(out, '}');
+}
+
+static void write_workers(const struct status *status, struct buffer *out)
+{
+    begin(out, "workers", '[');
+    for (size_t i = 0; i < status->worker_count; i++) {
+        const struct status_worker *worker = &status->workers[i];
+        begin(out, NULL, '{');
+        number(out, "connections", worker->connections);
+        number(out, "deliveries", worker->deliveries);
+        number(out, "sent_bytes", worker->sent);
+        number(out, "queued_bytes", worker->queued);
+        number(out, "waiting_orders", worker->orders);
+        buffer_append_byte(out, '}');
+    }
+    buffer_append_byte(out, ']');
+}
+
+static void write_scripts(const struct status *status, struct buffer *out)
+{
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016" PRIx64, status->scripts_hash);
+    begin(out, "scripts", '{');
+    text(out, "folder", status->scripts);
+    text(out, "hash", hash);
+    time_of(out, "loaded_at", status->scripts_loaded);
+    text(out, "state", status->health->scripts);
+    begin(out, "tables", '[');
+    for (size_t i = 0; i < status->table_count; i++) {
+        const struct status_script *script = &status->tables[i];
+        begin(out, NULL, '{');
+        text(out, "script", script->file);
+        key(out, "table");
+        buffer_append_json_string(out, script->file + TABLES_FOLDER,
+                                  strlen(script->file) - TABLES_FOLDER - LUA_ENDING);
+        number(out, "rows", script->rows);
+        number(out, "events", script->events);
+        number(out, "errors", script->errors);
+        buffer_append_byte(out, '}');
+    }
+    buffer_append_byte(out, ']');
+    number(out, "client_errors", status->client_errors);
+    number(out, "lua_memory_bytes", status->lua_memory);
+    number(out, "lua_memory_limit_bytes", status->lua_memory_limit);
+    buffer_append_byte(out, '}');
+}
+
+static void write_clients(const struct status *status, struct buffer *out)
+{
+    begin(out, "clients", '{');
+    number(out, "connections", status->connections);
+    number(out, "subscriptions", status->subscriptions);
+    number(out, "waiting", status->waiting);
+    buffer_append_byte(out, '}');
+}
+
+void status_write_json(const struct status *status, struct buffer *out)
+{
+    begin(out, NULL, '{');
+    text(out, "version", status->version);
+    text(out, "status", health_word(status->health));
+    time_of(out, "started_at", status->started);
+    seconds(out, "uptime_seconds", (status->now - status->started) / 1000);
+    number(out, "pid", (uint64_t)status->pid);
+    number(out, "port", (uint64_t)status->port);
+    known(out, "admin_port", status->admin_port > 0 ? status->admin_port : -1);
+    write_source(status, out);
+    write_history(status, out);
+    write_clients(status, out);
+    number(out, "topics", status->topics);
+    write_workers(status, out);
+    write_scripts(status, out);
+    buffer_append_text(out, "}\n");
+}
+
+// ---- the log ----
+
+void status_log(const struct status *status)
+{
+    const struct status_source *source = &status->source;
+    char position[EVENT_ID_TEXT_SIZE], safe[LSN_SIZE], flushed[LSN_SIZE];
+    uint64_t queued = 0, errors = status->client_errors;
+    for (size_t i = 0; i < status->worker_count; i++)
+        queued += status->workers[i].queued;
+    for (size_t i = 0; i < status->table_count; i++)
+        errors += status->tables[i].errors;
+    event_id_text(&status->position, position);
+    lsn_text(source->safe, safe);
+    lsn_text(source->flushed, flushed);
+    log_write(LOG_INFO, "status",
+              LOG_FIELDS(LOG_NUMBER("connections", (int64_t)status->connections),
+                         LOG_NUMBER("subscriptions", (int64_t)status->subscriptions),
+                         LOG_NUMBER("waiting", (int64_t)status->waiting),
+                         LOG_NUMBER("topics", (int64_t)status->topics),
+                         LOG_NUMBER("queued_bytes", (int64_t)queued),
+                         LOG_NUMBER("history_events", (int64_t)status->history_events),
+                         LOG_NUMBER("history_bytes", (int64_t)status->history_bytes),
+                         LOG_NUMBER("lua_memory_bytes", (int64_t)status->lua_memory),
+                         LOG_NUMBER("script_errors", (int64_t)errors),
+                         LOG_TEXT("position", position), LOG_TEXT("safe_lsn", safe),
+                         LOG_TEXT("flushed_lsn", flushed),
+                         LOG_NUMBER("lag_bytes", source->lag_bytes),
+                         LOG_NUMBER("lag_ms", source->lag_milliseconds),
+                         LOG_NUMBER("uptime_s", (status->now - status->started) / 1000000),
+                         LOG_NUMBER("admin_port", status->admin_port),
+                         LOG_TEXT("source", status->health->source),
+                         LOG_TEXT("scripts", status->health->scripts)),
+              "%s", health_ready(status->health) ? "ready" : "not ready");
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What the router is doing at a moment: gathered once (router_status), printed in three ways: as the
+// JSON of /status, as the log line of SIGUSR1, as the gauges of /metrics. Pure.
+#ifndef ROWCAST_STATUS_H
+#define ROWCAST_STATUS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rowcast/buffer.h"
+#include "rowcast/event.h"
+#include "rowcast/health.h"
+#include "rowcast/histogram.h"
+#include "rowcast/process.h"
+
+// Texts are borrowed; NULL and -1 where there is none, or it is not known.
+struct status_source {
+    const char *kind; // "postgres", "recorded", "none"
+    const char *system, *slot, *publication;
+    uint32_t timeline;
+    bool connected;
+    uint64_t safe, flushed, server;
+    int64_t lag_bytes;        // of the server's log not read yet
+    int64_t lag_milliseconds; // what was committed in so many may not have been delivered yet
+    int64_t retained;         // bytes of log that the slot holds back
+};
+
+struct status_worker {
+    uint64_t connections, deliveries, sent, queued; // see traffic.h
+    uint64_t orders;                                // given and not yet carried out
+};
+
+struct status_script {
+    const char *file; // "tables/depot.bays.lua"
+    uint64_t rows, events, errors;
+};
+
+struct status {
+    const char *version;
+    int64_t started, now; // microseconds
+    int pid, port;
+    int admin_port; // 0: off
+    const struct health *health;
+    struct status_source source;
+    struct event_id position;
+    size_t history_events, history_bytes, history_max_bytes;
+    int64_t history_max_milliseconds;
+    bool has_ends; // of the history: not when it is empty
+    struct event_id oldest, newest;
+    uint64_t connections, subscriptions, waiting, topics;
+    const struct status_worker *workers;
+    size_t worker_count;
+    struct histogram delay; // of all workers, see traffic.h
+    const char *scripts;    // folder
+    uint64_t scripts_hash;
+    int64_t scripts_loaded; // microseconds
+    const struct status_script *tables;
+    size_t table_count;
+    uint64_t client_errors; // that client.lua raised
+    size_t lua_memory, lua_memory_limit;
+    struct process_figures process;
+};
+
+void status_write_json(const struct status *status, struct buffer *out);
+void status_log(const struct status *status);
+
+#endif
