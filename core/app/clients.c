@@ -298,11 +298,10 @@ static bool is_ahead(const struct clients *clients, const struct client *client,
                      const struct script_command *command)
 {
     struct event_id since;
-    const struct event_id *position = history_position(clients->config.history);
     uint64_t wait = clients->connected ? AHEAD_WAIT : (uint64_t)clients->config.wait;
     return command->since && clients->now - client->asked < wait &&
            event_id_parse(command->since, command->since_size, &since) == 0 &&
-           event_id_same_stream(&since, position) && event_id_compare(&since, position) > 0;
+           history_is_ahead(clients->config.history, &since);
 }
 
 // Carries out the commands from `next` on, and frees them; or leaves them waiting with the client.

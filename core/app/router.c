@@ -129,7 +129,7 @@ static void take_transaction(void *user, struct transaction *transaction)
         router->metrics.transactions++;
         id.change = EVENT_ID_LAST_CHANGE;
         id.emit = EVENT_ID_LAST_EMIT;
-        history_advance(router->history, &id);
+        history_commit(router->history, &id);
     }
     transaction_free(transaction);
 }
@@ -139,22 +139,22 @@ static void take_transaction(void *user, struct transaction *transaction)
 static void source_started(void *user, const struct source_identity *identity)
 {
     struct router *router = user;
-    bool same = router->identity.epoch == identity->epoch &&
-                router->identity.timeline == identity->timeline;
+    bool begun = router->identity.epoch == identity->epoch;
     if (identity->gap)
         log_write(LOG_WARN, "stream_reset",
                   LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
                   "the stream does not go on from where it was: %s; every subscriber is told to "
                   "fetch its state anew",
                   identity->gap);
-    if (!same || identity->gap) {
+    if (!begun || identity->gap) {
         struct event_id start = {.epoch = identity->epoch,
-                                 .timeline = identity->timeline,
+                                 .timeline = lineage_at(&identity->lineage, identity->lsn),
                                  .lsn = identity->lsn,
                                  .change = EVENT_ID_LAST_CHANGE,
                                  .emit = EVENT_ID_LAST_EMIT};
         history_start(router->history, &start);
     }
+    history_follow(router->history, &identity->lineage);
     router->identity = *identity;
     router->connected = true;
     router->metrics.reconnects += router->streams++ > 0;
@@ -212,13 +212,7 @@ static void source_superseded(void *user)
 static void source_passed(void *user, uint64_t lsn)
 {
     struct router *router = user;
-    struct event_id id = {.epoch = router->identity.epoch,
-                          .timeline = router->identity.timeline,
-                          .lsn = lsn,
-                          .change = EVENT_ID_LAST_CHANGE,
-                          .emit = EVENT_ID_LAST_EMIT};
-    if (event_id_compare(&id, history_position(router->history)) > 0)
-        history_advance(router->history, &id);
+    history_advance(router->history, lsn);
 }
 
 static void source_lost(void *user, const struct fault *fault)

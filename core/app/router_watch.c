@@ -62,7 +62,7 @@ static void gather_source(const struct router *router, struct status_source *sou
                                      : "none",
         .slot = settings->slot,
         .publication = settings->publication,
-        .timeline = router->identity.timeline,
+        .timeline = router->identity.lineage.timeline,
         .connected = router->connected,
         .lag_bytes = -1,
         .lag_milliseconds = -1,

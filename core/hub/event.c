@@ -22,6 +22,7 @@ void event_id_text(const struct event_id *id, char text[EVENT_ID_TEXT_SIZE])
     at = put_hex(at, 8, id->timeline, '-');
     at = put_hex(at, 16, id->lsn, '-');
     at = put_hex(at, 8, id->xid, '-');
+    at = put_hex(at, EVENT_ID_STAMP_BITS / 4, id->stamp, '-');
     at = put_hex(at, 8, id->change, '-');
     put_hex(at, 4, id->emit, '\0');
 }
@@ -50,12 +51,12 @@ static bool take_hex(const char *at, int digits, uint64_t *value)
 
 int event_id_parse(const char *text, size_t size, struct event_id *id)
 {
-    static const int digits[] = {8, 8, 16, 8, 8, 4};
-    uint64_t values[6];
+    static const int digits[] = {8, 8, 16, 8, EVENT_ID_STAMP_BITS / 4, 8, 4};
+    uint64_t values[7];
 
     if (size != EVENT_ID_TEXT_LENGTH)
         return -EINVAL;
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         if (i > 0 && *text++ != '-')
             return -EINVAL;
         if (!take_hex(text, digits[i], &values[i]))
@@ -68,8 +69,9 @@ int event_id_parse(const char *text, size_t size, struct event_id *id)
         .timeline = (uint32_t)values[1],
         .lsn = values[2],
         .xid = (uint32_t)values[3],
-        .change = (uint32_t)values[4],
-        .emit = (uint16_t)values[5],
+        .stamp = (uint32_t)values[4],
+        .change = (uint32_t)values[5],
+        .emit = (uint16_t)values[6],
     };
     return 0;
 }
@@ -90,9 +92,17 @@ int event_id_compare(const struct event_id *a, const struct event_id *b)
     return compare(a->emit, b->emit);
 }
 
-bool event_id_same_stream(const struct event_id *a, const struct event_id *b)
+bool event_id_is_position(const struct event_id *id)
 {
-    return a->epoch == b->epoch && a->timeline == b->timeline;
+    return id->change == EVENT_ID_LAST_CHANGE && id->emit == EVENT_ID_LAST_EMIT;
+}
+
+uint32_t lineage_at(const struct lineage *lineage, uint64_t lsn)
+{
+    for (uint32_t i = 0; i < lineage->count; i++)
+        if (lsn < lineage->ancestors[i].end)
+            return lineage->ancestors[i].timeline;
+    return lineage->timeline;
 }
 
 uint64_t event_type_hash(const char *name, size_t size)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The events kept for resuming.
 //
-// Two rings, first in, first out: the entries in id order, and a link for each topic of each entry.
+// Three rings, first in, first out: the entries in id order, a link for each topic of each entry, and a
+// mark for each transaction.
 // Places in them are counted from the first ever and never re-used, so an old number is seen to be
 // gone by comparing, and nothing has to be unlinked when the oldest goes.
 #include "rowcast/history.h"
@@ -14,6 +15,7 @@
 
 #define FIRST_CAPACITY 256
 #define EVICTED_SLOTS 16384
+#define LEAST_MARKS 1024
 #define NOWHERE UINT64_MAX
 
 // Places first..behind-1 are in use; place p stands at p & (capacity - 1).
@@ -35,14 +37,23 @@ struct link {
     uint64_t previous, next; // of the same topic
 };
 
+// What is remembered of every transaction, so that an id can be told from one of another log.
+struct mark {
+    uint64_t lsn;
+    uint32_t xid, stamp;
+};
+
 struct history {
     struct topics *topics;
-    size_t max_bytes;
+    uint32_t epoch;
+    struct lineage lineage;
+    size_t max_bytes, max_marks;
     int64_t max_age;
     size_t bytes;
 
     struct ring entries; // of struct entry
     struct ring links;   // of struct link
+    struct ring marks;   // of struct mark; the first of all is that of `start`
 
     uint64_t *newest;      // link, by topic number; NOWHERE: the topic has no event here
     uint32_t newest_count; // topic numbers from here on have none
@@ -155,6 +166,10 @@ struct history *history_new(struct topics *topics, size_t max_bytes, int64_t max
     history->max_age = max_age;
     ring_init(&history->entries, sizeof(struct entry));
     ring_init(&history->links, sizeof(struct link));
+    ring_init(&history->marks, sizeof(struct mark));
+    history->max_marks = max_bytes / 4 / sizeof(struct mark);
+    if (history->max_marks < LEAST_MARKS)
+        history->max_marks = LEAST_MARKS;
     return history;
 }
 
@@ -171,16 +186,56 @@ void history_free(struct history *history)
     drop_all(history);
     free(history->entries.items);
     free(history->links.items);
+    free(history->marks.items);
     free(history->newest);
     free(history);
+}
+
+// ---- marks ----
+
+static const struct mark *mark_at(const struct history *history, uint64_t place)
+{
+    return ring_at(&history->marks, place);
+}
+
+// One for each transaction, also when its events come one by one.
+static void mark(struct history *history, const struct event_id *id)
+{
+    struct ring *marks = &history->marks;
+    struct mark mark = {id->lsn, id->xid, id->stamp};
+
+    if (marks->behind > marks->first && mark_at(history, marks->behind - 1)->lsn == id->lsn)
+        return;
+    if (marks->behind - marks->first == history->max_marks)
+        marks->first++;
+    ring_push(marks, &mark);
+}
+
+// The newest transaction at or before `lsn`, or NULL: not remembered.
+static const struct mark *find_mark(const struct history *history, uint64_t lsn)
+{
+    uint64_t first = history->marks.first, behind = history->marks.behind;
+
+    while (first < behind) {
+        uint64_t middle = first + (behind - first) / 2;
+        if (mark_at(history, middle)->lsn <= lsn)
+            first = middle + 1;
+        else
+            behind = middle;
+    }
+    return first > history->marks.first ? mark_at(history, first - 1) : NULL;
 }
 
 void history_start(struct history *history, const struct event_id *id)
 {
     drop_all(history);
     memset(history->evicted, 0, sizeof history->evicted);
+    history->epoch = id->epoch;
+    history->lineage = (struct lineage){.timeline = id->timeline};
     history->start = *id;
     history->position = *id;
+    history->marks.first = history->marks.behind;
+    mark(history, id);
 }
 
 // ---- appending ----
@@ -230,14 +285,58 @@ void history_append(struct history *history, const struct event *event, int64_t 
     for (uint32_t i = 0; i < event->topic_count; i++)
         link_topic(history, place, event->topics[i]);
     history->bytes += entry.bytes;
+    mark(history, &event->id);
     history->position = event->id;
     history_evict(history, now);
 }
 
-void history_advance(struct history *history, const struct event_id *id)
+void history_commit(struct history *history, const struct event_id *id)
 {
-    if (event_id_compare(id, &history->position) > 0)
-        history->position = *id;
+    if (event_id_compare(id, &history->position) <= 0)
+        return;
+    mark(history, id);
+    history->position = *id;
+}
+
+void history_advance(struct history *history, uint64_t lsn)
+{
+    struct event_id *position = &history->position;
+
+    if (lsn <= position->lsn)
+        return;
+    position->timeline = lineage_at(&history->lineage, lsn);
+    position->lsn = lsn;
+    position->change = EVENT_ID_LAST_CHANGE;
+    position->emit = EVENT_ID_LAST_EMIT;
+}
+
+// ---- following a promotion ----
+
+static bool is_of_this_log(const struct history *history, const struct event_id *id)
+{
+    return id->epoch == history->epoch && id->timeline == lineage_at(&history->lineage, id->lsn);
+}
+
+// The stream had passed more of a timeline than was kept of it; no transaction was among that.
+static void set_back(struct history *history, uint64_t end)
+{
+    struct ring *marks = &history->marks;
+
+    while (marks->behind > marks->first && mark_at(history, marks->behind - 1)->lsn >= end)
+        marks->behind--;
+    history->position.lsn = end - 1;
+    if (marks->behind == marks->first)
+        mark(history, &history->position);
+}
+
+void history_follow(struct history *history, const struct lineage *lineage)
+{
+    history->lineage = *lineage;
+    if (is_of_this_log(history, &history->position))
+        return;
+    for (uint32_t i = 0; i < lineage->count; i++)
+        if (lineage->ancestors[i].timeline == history->position.timeline)
+            set_back(history, lineage->ancestors[i].end);
 }
 
 // ---- looking ----
@@ -275,34 +374,22 @@ const char *resume_word(enum resume resume)
     return words[resume];
 }
 
-// A commit position that another transaction had, too: WAL written anew (a restored volume).
-static bool contradicts(const struct event_id *id, const struct event_id *known)
+bool history_is_ahead(const struct history *history, const struct event_id *id)
 {
-    return id->lsn == known->lsn && id->xid != 0 && known->xid != 0 && id->xid != known->xid;
+    bool newer = id->epoch == history->epoch && id->timeline > history->lineage.timeline;
+
+    return (newer || is_of_this_log(history, id)) && event_id_compare(id, &history->position) > 0;
 }
 
-// The place of the oldest entry at or behind the commit, or the end of the ring.
-static uint64_t first_at_commit(const struct history *history, uint64_t lsn)
+static bool contradicts(const struct history *history, const struct event_id *id)
 {
-    uint64_t first = history->entries.first, behind = history->entries.behind;
+    const struct mark *known = find_mark(history, id->lsn);
 
-    while (first < behind) {
-        uint64_t middle = first + (behind - first) / 2;
-        if (entry_at(history, middle)->event.id.lsn < lsn)
-            first = middle + 1;
-        else
-            behind = middle;
-    }
-    return first;
-}
-
-static bool contradicts_known(const struct history *history, const struct event_id *id)
-{
-    uint64_t place = first_at_commit(history, id->lsn);
-
-    if (contradicts(id, &history->position) || contradicts(id, &history->start))
+    if (known == NULL)
+        return false;
+    if (known->lsn != id->lsn && !event_id_is_position(id))
         return true;
-    return place < history->entries.behind && contradicts(id, &entry_at(history, place)->event.id);
+    return known->xid != 0 && id->xid != 0 && (known->xid != id->xid || known->stamp != id->stamp);
 }
 
 // Walks back from the topic's newest event to its oldest behind `since`.
@@ -326,7 +413,7 @@ enum resume history_resume(const struct history *history, uint32_t topic,
                            const struct event_id *since, struct history_cursor *cursor)
 {
     cursor->link = NOWHERE;
-    if (!event_id_same_stream(since, &history->position))
+    if (!is_of_this_log(history, since))
         return RESUME_STREAM_RESET;
     if (event_id_compare(since, &history->position) > 0)
         return RESUME_UNKNOWN_ID;
@@ -334,7 +421,7 @@ enum resume history_resume(const struct history *history, uint32_t topic,
         return RESUME_EXPIRED;
     if (event_id_compare(since, &history->evicted[evicted_slot(history, topic)]) < 0)
         return RESUME_EXPIRED;
-    if (contradicts_known(history, since))
+    if (contradicts(history, since))
         return RESUME_UNKNOWN_ID;
 
     cursor->link = first_behind(history, topic, since);

@@ -7,6 +7,7 @@
 
 #include "postgres_source.h"
 #include "rowcast/memory.h"
+#include "timelines.h"
 
 #define ANSWER_MILLISECONDS 10000
 #define TAKEN_OVER_MILLISECONDS 7000
@@ -122,69 +123,34 @@ static void identify(struct postgres_source *source)
 
 // ---- who the server is ----
 
+static void trace(struct postgres_source *source)
+{
+    char command[40];
+    snprintf(command, sizeof command, "TIMELINE_HISTORY %" PRIu32, source->seen_lineage.timeline);
+    ask(source, POSTGRES_TRACING, command);
+}
+
 static void on_identified(struct postgres_source *source, const PGresult *result)
 {
     free(source->seen_system);
     free(source->seen_database);
     source->seen_system = memory_text(field(result, 0));
     source->seen_database = memory_text(field(result, 3));
-    source->timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10);
+    source->seen_lineage =
+        (struct lineage){.timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10)};
     source->server_end = lsn_of(field(result, 2));
+    if (source->seen_lineage.timeline > 1)
+        trace(source);
+    else
+        postgres_check(source);
+}
+
+// Where the server's history is not to be had, its timeline descends from no other.
+static void on_traced(struct postgres_source *source, const PGresult *result, bool rows)
+{
+    if (rows && field(result, 1))
+        timelines_read(&source->seen_lineage, field(result, 1));
     postgres_check(source);
-}
-
-static void remember_cluster(struct postgres_source *source)
-{
-    const char *const parts[] = {source->seen_system,
-                                 source->seen_database ? source->seen_database : "",
-                                 source->publication};
-    free(source->system);
-    source->system = memory_text(source->seen_system);
-    source->identity.epoch = source_epoch(parts, 3);
-    source->identity.timeline = source->timeline;
-}
-
-// What was read before says nothing about what follows: positions of another cluster or timeline mean
-// other transactions, and it would believe our acknowledgements. `safe` is forgotten before any is sent.
-static void start_anew(struct postgres_source *source)
-{
-    source->safe = 0;
-    source->cut_lsn = 0;
-    window_init(&source->window, source->window.time, source->window.bytes);
-    remember_cluster(source);
-}
-
-// Why the stream does not go on from where it was read before: into `gap`, "" if it does.
-static void compare_cluster(struct postgres_source *source)
-{
-    size_t size = sizeof source->gap;
-    if (strcmp(source->seen_system, source->system) != 0)
-        snprintf(
-            source->gap, size,
-            "the database is on another PostgreSQL cluster now (system identifier %.40s, before %.40s)",
-            source->seen_system, source->system);
-    else if (source->timeline != source->identity.timeline)
-        snprintf(source->gap, size,
-                 "the server was promoted or restored (timeline %" PRIu32 ", before %" PRIu32 ")",
-                 source->timeline, source->identity.timeline);
-    else if (source->server_end < source->safe)
-        snprintf(
-            source->gap, size,
-            "the server was set back, as by restoring a backup (its log ends at %X/%X, %X/%X was read)",
-            (unsigned)(source->server_end >> 32), (unsigned)source->server_end,
-            (unsigned)(source->safe >> 32), (unsigned)source->safe);
-}
-
-// Before the stream: is it the one that was read before?
-static void recognise(struct postgres_source *source)
-{
-    if (!source->system) {
-        remember_cluster(source);
-        return;
-    }
-    compare_cluster(source);
-    if (source->gap[0])
-        start_anew(source);
 }
 
 // ---- what is needed ----
@@ -306,14 +272,16 @@ static const char *find_missing(const PGresult *result, const char **said)
     return NULL;
 }
 
+// From the newest transaction that was delivered on, which has to come again, as the proof that the log is
+// the same one; without such from where the slot is.
 static void start_replication(struct postgres_source *source)
 {
     char *name = PQescapeIdentifier(source->conn, source->publication, strlen(source->publication));
     char *quoted = name ? PQescapeLiteral(source->conn, name, strlen(name)) : NULL;
     char *command = memory_format("START_REPLICATION SLOT \"%s\" LOGICAL %X/%X (proto_version '1', "
                                   "publication_names %s, messages 'true')",
-                                  source->slot, (unsigned)(source->safe >> 32),
-                                  (unsigned)source->safe, quoted ? quoted : "''");
+                                  source->slot, (unsigned)(source->last.lsn >> 32),
+                                  (unsigned)source->last.lsn, quoted ? quoted : "''");
     PQfreemem(name);
     PQfreemem(quoted);
     ask(source, POSTGRES_STARTING, command);
@@ -332,11 +300,11 @@ static void on_checked(struct postgres_source *source, const PGresult *result)
     } else if (field(result, CHECK_PID)) {
         stand_by_for(source, result);
     } else {
-        recognise(source);
+        source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
+        postgres_recognise(source);
         free(source->published);
         source->published = memory_text(field(result, CHECK_TABLES));
         source->identity.published = source->published ? source->published : "";
-        source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
         start_replication(source);
     }
 }
@@ -366,6 +334,8 @@ static void on_answer(struct postgres_source *source, const PGresult *result)
     bool rows = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     if (source->state == POSTGRES_IDENTIFYING && rows)
         on_identified(source, result);
+    else if (source->state == POSTGRES_TRACING)
+        on_traced(source, result, rows);
     else if (source->state == POSTGRES_CHECKING && rows)
         on_checked(source, result);
     else if (source->state == POSTGRES_STARTING)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The parts of a stream from PostgreSQL. postgres_source.c holds life and failure,
-// postgres_connect.c the way to the stream, postgres_stream.c the stream. Private to this room.
+// postgres_connect.c the way to the stream, postgres_stream.c the stream, postgres_continuity.c whether
+// it is the one that was read before. Private to this room.
 #ifndef ROWCAST_SOURCE_POSTGRES_SOURCE_H
 #define ROWCAST_SOURCE_POSTGRES_SOURCE_H
 
@@ -18,8 +19,9 @@
 enum postgres_state {
     POSTGRES_RESTING,     // timer: until the next attempt
     POSTGRES_RESOLVING,   // addresses; no timer
-    POSTGRES_CONNECTING,  // timer: the deadline, as in the next three
+    POSTGRES_CONNECTING,  // timer: the deadline, as in the next four
     POSTGRES_IDENTIFYING, // the answer to IDENTIFY_SYSTEM
+    POSTGRES_TRACING,     // the answer to TIMELINE_HISTORY
     POSTGRES_CHECKING,    // what the server and the slot look like
     POSTGRES_STARTING,    // the answer to START_REPLICATION
     POSTGRES_WAITING,     // another process reads the slot; timer: until the next look
@@ -56,9 +58,10 @@ struct postgres_source {
     char gap[256]; // why the stream does not go on from where it was read; "" if it does
     char *seen_system, *seen_database; // what this connection's server says
     char *published;                   // what its publication sends
-    uint32_t timeline;                 // what this connection's server says
-    uint64_t server_end;               // how far its log goes
-    uint64_t confirmed;                // up to where the slot was acknowledged by anyone
+    struct lineage seen_lineage;
+    uint64_t server_end;   // how far its log goes
+    uint64_t confirmed;    // up to where the slot was acknowledged by anyone
+    uint64_t acknowledged; // and by us
 
     struct window window; // how far the slot is held back
     uint64_t target;      // where the server was when the stream began
@@ -67,14 +70,20 @@ struct postgres_source {
     bool superseded;      // and it has been told
 
     struct pgoutput *decoder;
-    uint64_t safe;     // everything before it was delivered: acknowledged, and where to go on
-    uint64_t cut_lsn;  // a transaction of which parts were delivered, 0: none
+    uint64_t safe; // everything before it was delivered: acknowledged, and where to go on
+    struct {
+        uint64_t lsn; // 0: none
+        uint32_t xid;
+        int64_t time;
+    } last;            // the newest transaction of which anything was delivered
+    bool cut;          // but not all of it
     uint32_t cut_next; // the first of its changes that was not
     uint64_t proved;   // uv_now when `late` was true; 0: never yet
     int64_t late;      // milliseconds that what was delivered then was old
     bool idle;         // nothing but keepalives came since the last keepalive
-    uint64_t heard;    // the last message's uv_now
-    uint64_t silence;  // milliseconds without a message after which the server counts as dead
+    bool unproven;    // it is not certain yet that the log is the one that `last` and `safe` are of
+    uint64_t heard;   // the last message's uv_now
+    uint64_t silence; // milliseconds without a message after which the server counts as dead
 };
 
 // ---- postgres_source.c ----
@@ -108,6 +117,17 @@ void postgres_connect(struct postgres_source *source);
 void postgres_connect_proceed(struct postgres_source *source); // the socket is ready
 void postgres_check(struct postgres_source *source);           // looks at server and slot
 void postgres_connect_overdue(struct postgres_source *source); // the timer
+
+// ---- postgres_continuity.c ----
+
+// Before the start: compares the server and the slot with what was read. Where the stream cannot go on from
+// there, `gap` says why and all that was remembered is forgotten.
+void postgres_recognise(struct postgres_source *source);
+
+// While the stream is `unproven`: false where the transaction, or a keepalive's position outside of one,
+// proves nothing yet, or that the log is another one; the source has failed then, and begins anew with a `gap`.
+bool postgres_prove(struct postgres_source *source, const struct transaction *transaction);
+bool postgres_prove_passed(struct postgres_source *source, uint64_t end);
 
 // ---- postgres_stream.c ----
 

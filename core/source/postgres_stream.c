@@ -33,6 +33,13 @@ static void put_status(struct postgres_source *source, uint64_t flushed, bool as
     PQputCopyData(source->conn, (const char *)status, sizeof status);
 }
 
+static void acknowledge(struct postgres_source *source, uint64_t flushed)
+{
+    put_status(source, flushed, false);
+    if (flushed > source->acknowledged)
+        source->acknowledged = flushed;
+}
+
 // The slot is held back, so that a restart reads its history anew. A server that stops waits until what
 // it sent is flushed, or, where that is unknown (0), written: hence the second status. Where nothing is
 // in flight `safe` follows the server's own position, so that WAL of other tables is freed in time.
@@ -40,7 +47,8 @@ static void send_status(struct postgres_source *source, bool ask)
 {
     int64_t now = (int64_t)uv_now(source->loop);
     window_add(&source->window, source->safe, now);
-    put_status(source, window_held(&source->window, source->server_end, now), false);
+    if (!source->unproven)
+        acknowledge(source, window_held(&source->window, source->server_end, now));
     put_status(source, 0, ask);
 }
 
@@ -69,7 +77,7 @@ static bool is_streaming(const struct postgres_source *source)
 static void leave_out_delivered(struct postgres_source *source, struct transaction *transaction)
 {
     uint32_t count = 0;
-    if (transaction->lsn != source->cut_lsn)
+    if (!source->cut || transaction->lsn != source->last.lsn)
         return;
     while (count < transaction->change_count &&
            transaction->changes[count].index < source->cut_next)
@@ -79,9 +87,12 @@ static void leave_out_delivered(struct postgres_source *source, struct transacti
             transaction->change_count * sizeof *transaction->changes);
 }
 
-static void note_cut(struct postgres_source *source, const struct transaction *transaction)
+static void note_last(struct postgres_source *source, const struct transaction *transaction)
 {
-    source->cut_lsn = transaction->last ? 0 : transaction->lsn;
+    source->last.lsn = transaction->lsn;
+    source->last.xid = transaction->xid;
+    source->last.time = transaction->time;
+    source->cut = !transaction->last;
     if (transaction->change_count > 0)
         source->cut_next = transaction->changes[transaction->change_count - 1].index + 1;
 }
@@ -89,7 +100,7 @@ static void note_cut(struct postgres_source *source, const struct transaction *t
 static void advance(struct postgres_source *source, uint64_t lsn)
 {
     source->safe = lsn;
-    if (!source->behind || lsn < source->target)
+    if (!source->behind || source->unproven || lsn < source->target)
         return;
     source->behind = false;
     source->callbacks.caught_up(source->user);
@@ -112,8 +123,13 @@ static void note_delivered(struct postgres_source *source, uint64_t end_lsn)
 void postgres_stream_deliver(void *user, struct transaction *transaction)
 {
     struct postgres_source *source = user;
-    if (source->closing || transaction->lsn < source->safe) {
+    if (source->closing || !is_streaming(source) || !postgres_prove(source, transaction)) {
         transaction_free(transaction);
+        return;
+    }
+    if (transaction->lsn < source->safe) { // it came again as the proof
+        transaction_free(transaction);
+        advance(source, source->safe);
         return;
     }
     leave_out_delivered(source, transaction);
@@ -123,7 +139,7 @@ void postgres_stream_deliver(void *user, struct transaction *transaction)
     }
     uint64_t end_lsn = transaction->last ? transaction->end_lsn : 0;
     int64_t committed = transaction->time;
-    note_cut(source, transaction);
+    note_last(source, transaction);
     source->callbacks.transaction(source->user, transaction);
     if (!end_lsn)
         return;
@@ -149,9 +165,9 @@ static void on_data(struct postgres_source *source, struct wire *wire)
 // The next commit may begin right at `end`.
 static void pass(struct postgres_source *source, uint64_t end)
 {
-    if (source->callbacks.passed)
+    if (end > source->safe && source->callbacks.passed)
         source->callbacks.passed(source->user, end - 1);
-    advance(source, end);
+    advance(source, end > source->safe ? end : source->safe);
 }
 
 static void on_keepalive(struct postgres_source *source, struct wire *wire)
@@ -163,13 +179,13 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
         return;
     if (end > source->server_end)
         source->server_end = end;
-    if (!pgoutput_in_transaction(source->decoder) && end > source->safe)
+    if (!pgoutput_in_transaction(source->decoder) && postgres_prove_passed(source, end))
         pass(source, end);
     // The server may tell of its position while more is on the way: only after silence it is all.
     if (source->idle && end <= source->safe)
         note_lateness(source, 0);
     source->idle = true;
-    if (asked)
+    if (asked && is_streaming(source))
         send_status(source, false);
 }
 
@@ -296,13 +312,12 @@ void postgres_stream_begin(struct postgres_source *source)
     source->started = source->heard = uv_now(source->loop);
     if (source->silence == 0)
         source->silence = SILENCE_FIRST;
-    if (source->safe > 0 && source->confirmed > source->safe)
-        snprintf(source->gap, sizeof source->gap,
-                 "the slot was moved on, or made anew, behind what was read here");
     source->identity.gap = source->gap[0] ? source->gap : NULL;
-    if (source->confirmed > source->safe)
-        source->safe = source->confirmed;
-    source->identity.lsn = source->safe;
+    if (source->safe == 0)
+        source->safe = source->acknowledged = source->confirmed;
+    source->unproven = source->confirmed < source->safe || source->cut;
+    // A commit may begin right at `safe`.
+    source->identity.lsn = source->safe > 0 ? source->safe - 1 : 0;
     window_add(&source->window, source->safe, (int64_t)source->started);
     source->target = source->server_end;
     source->behind = true;
@@ -312,6 +327,8 @@ void postgres_stream_begin(struct postgres_source *source)
     pgoutput_reset(source->decoder);
     postgres_wake(source, STATUS_MILLISECONDS);
     postgres_drain(source, !source->paused); // messages may have come with the answer
+    if (source->unproven)
+        send_status(source, true); // a quiet server says by its answer that there is nothing
     if (!flush(source))
         return;
     source->callbacks.started(source->user, &source->identity);

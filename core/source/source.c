@@ -21,13 +21,23 @@ uint32_t source_epoch(const char *const *parts, int count)
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
+static uint32_t stamp_of(int64_t time)
+{
+    uint64_t hash = FNV_OFFSET;
+    for (int shift = 0; shift < 64; shift += 8)
+        hash = fnv_byte(hash, (unsigned char)((uint64_t)time >> shift));
+    return (uint32_t)(hash >> (64 - EVENT_ID_STAMP_BITS));
+}
+
 struct event_id source_event_id(const struct source_identity *identity,
                                 const struct transaction *transaction)
 {
+    bool recorded = identity->lineage.timeline == 0;
     return (struct event_id){
         .epoch = identity->epoch,
-        .timeline = identity->timeline,
+        .timeline = lineage_at(&identity->lineage, transaction->lsn),
         .lsn = transaction->lsn,
-        .xid = identity->timeline == 0 ? 0 : transaction->xid,
+        .xid = recorded ? 0 : transaction->xid,
+        .stamp = recorded ? 0 : stamp_of(transaction->time),
     };
 }

@@ -13,21 +13,30 @@
 
 struct history;
 
-// Keeps at most `max_bytes` of frames and entries, and nothing older than `max_age` microseconds.
-// `topics` must outlive it: every event kept holds a reference to its topics.
+// Keeps at most `max_bytes` of frames and entries, and nothing older than `max_age` microseconds; beside
+// them the marks of the newest transactions, 16 bytes each, in at most a quarter of `max_bytes`. `topics`
+// must outlive it: every event kept holds a reference to its topics.
 struct history *history_new(struct topics *topics, size_t max_bytes, int64_t max_age);
 void history_free(struct history *history); // NULL is fine
 
-// The stream begins behind `id`: nothing at or before it is known. Forgets all events.
+// The stream begins behind `id`: nothing at or before it is known. Forgets all events. The log's timeline
+// is that of `id` until history_follow.
 void history_start(struct history *history, const struct event_id *id);
+
+// The log that the stream is read from, which has every transaction that is known here: new positions are of
+// its timelines, and ids of an ancestor are valid up to where it was left.
+void history_follow(struct history *history, const struct lineage *lineage);
 
 // Appends an event (newer than the position), taking over its frames and adding references of its
 // own to the topics, and evicts what is beyond the bounds: where the bound is small that may be the
 // event itself, so who needs a frame afterwards holds a reference.
 void history_append(struct history *history, const struct event *event, int64_t now);
 
-// A transaction has passed completely: the position moves behind it, also when it made no event.
-void history_advance(struct history *history, const struct event_id *id);
+// A transaction has passed completely, with or without events: the position moves to `id`, behind it.
+void history_commit(struct history *history, const struct event_id *id);
+
+// Nothing was committed between the newest transaction and `lsn`, where nothing is committed either.
+void history_advance(struct history *history, uint64_t lsn);
 
 void history_evict(struct history *history, int64_t now);
 
@@ -40,9 +49,9 @@ size_t history_bytes(const struct history *history);
 
 enum resume {
     RESUME_RECOVERED,
-    RESUME_EXPIRED,      // something of the topic behind the id may have been dropped
-    RESUME_STREAM_RESET, // an id of another database, timeline or publication
-    RESUME_UNKNOWN_ID,   // not an id, ahead of the stream, or of another transaction at its place
+    RESUME_EXPIRED, // something of the topic behind the id may have been dropped
+    RESUME_STREAM_RESET, // an id of another database, publication or timeline, or behind where that was left
+    RESUME_UNKNOWN_ID, // not an id, ahead of the stream, or not of the transaction at its place
 };
 
 #define RESUME_COUNT (RESUME_UNKNOWN_ID + 1)
@@ -56,9 +65,14 @@ struct history_cursor {
 
 // Decides whether all events of `topic` (to which the caller holds a reference) behind `since` are
 // known. If so the cursor stands before the first of them, else behind the newest. O(missed events
-// of the topic). Ids with xid 0 fit any transaction.
+// of the topic). An event's id must be of a transaction that passed here, a position must name the newest
+// one up to it (xid 0 fits any): a log that was set back and written anew has other ones at the old places.
+// Only what is older than the marks is taken at its word.
 enum resume history_resume(const struct history *history, uint32_t topic,
                            const struct event_id *since, struct history_cursor *cursor);
+
+// The stream may still come to the id: it is behind the position, or of a timeline that was not seen yet.
+bool history_is_ahead(const struct history *history, const struct event_id *id);
 
 // The next event of the topic, or NULL behind the newest.
 const struct event *history_next(const struct history *history, struct history_cursor *cursor);

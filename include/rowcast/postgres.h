@@ -22,9 +22,10 @@ struct postgres_source;
 
 // Connects in the background and keeps trying with jittered backoff for as long as it lives. It
 // changes nothing in the database: a missing publication or slot is a `lost` with the command that makes it.
-// On each reconnect names the end of the last transaction it delivered, and drops what is not above it.
-// Acknowledges a transaction's end_lsn after `transaction` returned, never inside one, and never to a
-// server whose system identifier and timeline differ from the ones it started with.
+// On each reconnect names the last transaction it delivered, so that this comes again: where another one
+// comes, the log is another one, and the stream begins anew (`gap`). Goes on after a promotion that kept all
+// that was delivered. Acknowledges a transaction's end_lsn after `transaction` returned, never inside one, and
+// never to a server that has not proved to have the log that was read.
 struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct postgres_config *config,
                                               const struct source_callbacks *callbacks, void *user);
 void postgres_source_pause(struct postgres_source *source,

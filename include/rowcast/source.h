@@ -12,9 +12,9 @@
 
 // Who the stream is: two streams with the same identity give the same ids.
 struct source_identity {
-    uint32_t epoch;    // see event.h; from source_epoch
-    uint32_t timeline; // 0 for recorded rows
-    uint64_t lsn;      // the stream begins behind it
+    uint32_t epoch;         // see event.h; from source_epoch
+    struct lineage lineage; // timeline 0 for recorded rows
+    uint64_t lsn;           // the stream begins behind it
     const char
         *published;  // "schema.table" of all tables that are sent, one a line; NULL: not known
     const char *gap; // why it does not follow what was delivered before; NULL: it does
@@ -43,7 +43,7 @@ struct source_callbacks {
 uint32_t source_epoch(const char *const *parts, int count);
 
 // The id of the transaction's first event; the others differ in `change` and `emit`. Recorded rows
-// (timeline 0) leave the xid out: their ids depend on lsn or line number alone.
+// (timeline 0) leave xid and stamp out: their ids depend on lsn or line number alone.
 struct event_id source_event_id(const struct source_identity *identity,
                                 const struct transaction *transaction);
 

@@ -12,22 +12,22 @@
 
 #include "rowcast/event.h"
 
-static const struct event_id sample = {0xdeadbeef, 1, 0x16b374d848, 0x2f1, 3, 1};
-static const char sample_text[] = "deadbeef-00000001-00000016b374d848-000002f1-00000003-0001";
+static const struct event_id sample = {0xdeadbeef, 1, 0x16b374d848, 0x2f1, 0xabcde, 3, 1};
+static const char sample_text[] = "deadbeef-00000001-00000016b374d848-000002f1-abcde-00000003-0001";
 
 static void ids_are_written_in_fixed_width(void **state)
 {
     const struct event_id zero = {0};
-    const struct event_id ones = {~0u, ~0u, ~0ull, ~0u, ~0u, (uint16_t)~0u};
+    const struct event_id ones = {~0u, ~0u, ~0ull, ~0u, 0xfffff, ~0u, (uint16_t)~0u};
     char text[EVENT_ID_TEXT_SIZE];
 
     (void)state;
     event_id_text(&sample, text);
     assert_string_equal(text, sample_text);
     event_id_text(&zero, text);
-    assert_string_equal(text, "00000000-00000000-0000000000000000-00000000-00000000-0000");
+    assert_string_equal(text, "00000000-00000000-0000000000000000-00000000-00000-00000000-0000");
     event_id_text(&ones, text);
-    assert_string_equal(text, "ffffffff-ffffffff-ffffffffffffffff-ffffffff-ffffffff-ffff");
+    assert_string_equal(text, "ffffffff-ffffffff-ffffffffffffffff-ffffffff-fffff-ffffffff-ffff");
     assert_int_equal(strlen(text), EVENT_ID_TEXT_LENGTH);
 }
 
@@ -41,6 +41,7 @@ static void ids_are_read_back(void **state)
     assert_int_equal(id.timeline, sample.timeline);
     assert_true(id.lsn == sample.lsn);
     assert_int_equal(id.xid, sample.xid);
+    assert_int_equal(id.stamp, sample.stamp);
     assert_int_equal(id.change, sample.change);
     assert_int_equal(id.emit, sample.emit);
 }
@@ -105,12 +106,12 @@ static void ids_sort_as_their_texts(void **state)
 
 static void timeline_lsn_change_and_emit_order_ids(void **state)
 {
-    const struct event_id base = {1, 5, 5, 5, 5, 5};
+    const struct event_id base = {1, 5, 5, 5, 5, 5, 5};
     struct event_id other = base;
 
     (void)state;
     assert_int_equal(event_id_compare(&base, &other), 0);
-    other.epoch = 0, other.xid = 9;
+    other.epoch = 0, other.xid = 9, other.stamp = 9;
     assert_int_equal(event_id_compare(&base, &other), 0);
     other.emit = 6;
     assert_true(event_id_compare(&base, &other) < 0);
@@ -122,18 +123,31 @@ static void timeline_lsn_change_and_emit_order_ids(void **state)
     assert_true(event_id_compare(&base, &other) > 0);
 }
 
-static void a_stream_is_epoch_and_timeline(void **state)
+static void a_position_is_no_event(void **state)
 {
-    struct event_id other = sample;
+    struct event_id id = sample;
 
     (void)state;
-    other.lsn = 0, other.xid = 0;
-    assert_true(event_id_same_stream(&sample, &other));
-    other.timeline++;
-    assert_false(event_id_same_stream(&sample, &other));
-    other = sample;
-    other.epoch++;
-    assert_false(event_id_same_stream(&sample, &other));
+    assert_false(event_id_is_position(&id));
+    id.change = EVENT_ID_LAST_CHANGE;
+    assert_false(event_id_is_position(&id));
+    id.emit = EVENT_ID_LAST_EMIT;
+    assert_true(event_id_is_position(&id));
+}
+
+static void a_lineage_says_where_a_commit_was(void **state)
+{
+    const struct lineage alone = {.timeline = 1};
+    const struct lineage third = {7, 2, {{1, 100}, {4, 250}}};
+
+    (void)state;
+    assert_int_equal(lineage_at(&alone, 0), 1);
+    assert_int_equal(lineage_at(&alone, UINT64_MAX), 1);
+    assert_int_equal(lineage_at(&third, 0), 1);
+    assert_int_equal(lineage_at(&third, 99), 1);
+    assert_int_equal(lineage_at(&third, 100), 4);
+    assert_int_equal(lineage_at(&third, 249), 4);
+    assert_int_equal(lineage_at(&third, 250), 7);
 }
 
 static void type_hashes_never_change(void **state)
@@ -152,7 +166,8 @@ int main(void)
         cmocka_unit_test(anything_else_is_no_id),
         cmocka_unit_test(ids_sort_as_their_texts),
         cmocka_unit_test(timeline_lsn_change_and_emit_order_ids),
-        cmocka_unit_test(a_stream_is_epoch_and_timeline),
+        cmocka_unit_test(a_position_is_no_event),
+        cmocka_unit_test(a_lineage_says_where_a_commit_was),
         cmocka_unit_test(type_hashes_never_change),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,7 +18,7 @@
 
 static struct event_id at(uint64_t lsn, uint32_t xid, uint32_t change, uint16_t emit)
 {
-    return (struct event_id){EPOCH, TIMELINE, lsn, xid, change, emit};
+    return (struct event_id){EPOCH, TIMELINE, lsn, xid, 0, change, emit};
 }
 
 static struct event_id behind(uint64_t lsn, uint32_t xid)
@@ -40,6 +40,8 @@ static void append(struct history *history, struct topics *topics, struct event_
     for (uint32_t i = 0; i < name_count; i++)
         topics_unref(topics, event.topics[i]);
 }
+
+#define MARKS ((1 << 20) / 4 / 16) // of a history of 1 MiB
 
 // ---- one rule at a time ----
 
@@ -172,7 +174,7 @@ static void a_position_lies_behind_its_transaction(void **state)
     put(place, at(110, 5, 0, 0), "a", 0);
     put(place, at(110, 5, 0, 1), "a", 0);
     put(place, at(110, 5, 3, 0), "a", 0);
-    history_advance(place->history, &passed);
+    history_commit(place->history, &passed);
     put(place, at(120, 6, 0, 0), "a", 0);
     assert_missed(place, "a", behind(110, 5), LSNS(120));
     assert_missed(place, "a", at(110, 5, 0, 0), LSNS(110, 110, 120));
@@ -186,8 +188,8 @@ static void a_transaction_without_events_moves_the_position(void **state)
     struct event_id passed = behind(150, 9), earlier = behind(140, 8);
 
     assert_answer(place, "a", behind(150, 9), RESUME_UNKNOWN_ID);
-    history_advance(place->history, &passed);
-    history_advance(place->history, &earlier); // never back
+    history_commit(place->history, &passed);
+    history_commit(place->history, &earlier); // never back
     assert_int_equal(history_position(place->history)->lsn, 150);
     assert_answer(place, "a", behind(150, 9), RESUME_RECOVERED);
     assert_int_equal(history_events(place->history), 0);
@@ -237,7 +239,7 @@ static void the_same_place_with_another_xid_is_unknown(void **state)
     history_start(place->history, &start);
     put(place, at(110, 5, 0, 0), "a", 0);
     put(place, at(120, 6, 0, 0), "b", 0);
-    history_advance(place->history, &passed);
+    history_commit(place->history, &passed);
     assert_answer(place, "a", at(110, 5, 0, 0), RESUME_RECOVERED);
     assert_answer(place, "a", at(110, 6, 0, 0), RESUME_UNKNOWN_ID);
     assert_answer(place, "a", at(110, 0, 0, 0), RESUME_RECOVERED); // not known: fits any
@@ -246,7 +248,119 @@ static void the_same_place_with_another_xid_is_unknown(void **state)
     assert_answer(place, "a", behind(130, 7), RESUME_RECOVERED);
     assert_answer(place, "a", behind(100, 41), RESUME_UNKNOWN_ID); // the start
     assert_answer(place, "a", behind(100, 40), RESUME_RECOVERED);
-    assert_answer(place, "a", behind(115, 99), RESUME_RECOVERED); // nothing to compare with
+}
+
+// A log that was set back and written anew has other transactions at the old places, or none.
+static void an_event_of_no_transaction_is_unknown(void **state)
+{
+    struct place *place = *state;
+    struct event_id stamped = at(130, 7, 0, 0), silent = behind(140, 8);
+
+    put(place, at(110, 5, 0, 0), "a", 0);
+    put(place, at(120, 6, 0, 0), "a", 0);
+    stamped.stamp = 1;
+    put(place, stamped, "b", 0);
+    history_commit(place->history, &silent);
+    assert_answer(place, "a", at(105, 5, 0, 0), RESUME_UNKNOWN_ID);
+    assert_answer(place, "a", at(115, 5, 0, 0), RESUME_UNKNOWN_ID);
+    assert_answer(place, "a", at(130, 7, 0, 0), RESUME_UNKNOWN_ID); // the xid came again, later
+    assert_answer(place, "a", stamped, RESUME_RECOVERED);
+    assert_answer(place, "a", at(140, 8, 3, 0),
+                  RESUME_RECOVERED); // other scripts made an event of it
+    assert_answer(place, "a", at(140, 9, 3, 0), RESUME_UNKNOWN_ID);
+    history_evict(place->history, 2000);
+    assert_answer(place, "a", at(125, 6, 0, 0), RESUME_UNKNOWN_ID); // known beyond the events
+    assert_answer(place, "a", at(120, 6, 0, 0), RESUME_RECOVERED);
+}
+
+static void a_position_names_the_newest_transaction_before_it(void **state)
+{
+    struct place *place = *state;
+
+    assert_answer(place, "a", behind(100, 3),
+                  RESUME_RECOVERED); // what was before the start is not known
+    put(place, at(110, 5, 0, 0), "a", 0);
+    history_advance(place->history, 118);
+    assert_int_equal(history_position(place->history)->lsn, 118);
+    assert_int_equal(history_position(place->history)->xid, 5);
+    assert_true(event_id_is_position(history_position(place->history)));
+    history_advance(place->history, 117); // never back
+    assert_int_equal(history_position(place->history)->lsn, 118);
+    put(place, at(120, 6, 0, 0), "a", 0);
+    assert_answer(place, "a", behind(105, 4), RESUME_RECOVERED);
+    assert_missed(place, "a", behind(118, 5), LSNS(120));
+    assert_missed(place, "a", behind(115, 5), LSNS(120)); // another instance's
+    assert_missed(place, "a", behind(118, 0), LSNS(120)); // of one that knew of none
+    assert_answer(place, "a", behind(118, 4), RESUME_UNKNOWN_ID);
+    assert_answer(place, "a", behind(119, 6), RESUME_UNKNOWN_ID);
+}
+
+static void what_is_older_than_the_marks_is_taken_at_its_word(void **state)
+{
+    struct place *place = *state;
+
+    put(place, at(110, 5, 0, 0), "a", 0);
+    for (uint64_t lsn = 200; lsn < MARKS; lsn++) {
+        struct event_id id = behind(lsn * 10, (uint32_t)lsn);
+        history_commit(place->history, &id);
+    }
+    assert_answer(place, "a", at(2001, 9, 0, 0), RESUME_UNKNOWN_ID);
+    for (uint64_t lsn = MARKS; lsn < 2 * MARKS; lsn++) {
+        struct event_id id = behind(lsn * 10, (uint32_t)lsn);
+        history_commit(place->history, &id);
+    }
+    assert_answer(place, "a", at(2001, 9, 0, 0), RESUME_RECOVERED);
+    assert_answer(place, "a", behind(2001, 9), RESUME_RECOVERED);
+    assert_answer(place, "a", at(MARKS * 10 + 1, MARKS, 0, 0), RESUME_UNKNOWN_ID);
+    assert_answer(place, "a", behind(MARKS * 10 + 1, MARKS), RESUME_RECOVERED);
+}
+
+static void ids_of_an_ancestor_are_valid_up_to_its_end(void **state)
+{
+    static const struct lineage promoted = {TIMELINE + 1, 1, {{TIMELINE, 125}}};
+    struct place *place = *state;
+    struct event_id next = at(130, 7, 0, 0);
+
+    put(place, at(110, 5, 0, 0), "a", 0);
+    put(place, at(120, 6, 0, 0), "a", 0);
+    next.timeline++;
+    assert_true(history_is_ahead(place->history, &next)); // it may come
+    history_follow(place->history, &promoted);
+    assert_true(history_is_ahead(place->history, &next));
+    put(place, next, "a", 0);
+    assert_false(history_is_ahead(place->history, &next));
+    assert_missed(place, "a", at(110, 5, 0, 0), LSNS(120, 130));
+    assert_missed(place, "a", at(120, 6, 0, 0), LSNS(130));
+    assert_missed(place, "a", behind(124, 6), LSNS(130));
+    assert_missed(place, "a", next, (const uint64_t[]){0});
+    assert_answer(place, "a", behind(125, 6),
+                  RESUME_STREAM_RESET); // its timeline went on without us
+    assert_answer(place, "a", at(130, 7, 0, 0), RESUME_STREAM_RESET);
+    next.lsn = 120, next.xid = 6;
+    assert_answer(place, "a", next, RESUME_STREAM_RESET); // that was before this timeline
+    history_advance(place->history, 140);
+    assert_int_equal(history_position(place->history)->timeline, TIMELINE + 1);
+}
+
+static void positions_behind_an_ancestors_end_are_taken_back(void **state)
+{
+    static const struct lineage promoted = {TIMELINE + 1, 1, {{TIMELINE, 125}}};
+    struct place *place = *state;
+    struct event_id next = at(126, 7, 0, 0), start = behind(150, 0);
+
+    put(place, at(110, 5, 0, 0), "a", 0);
+    history_advance(place->history, 160);
+    history_follow(place->history, &promoted);
+    assert_int_equal(history_position(place->history)->lsn, 124);
+    next.timeline++;
+    put(place, next, "a", 0);
+    assert_missed(place, "a", at(110, 5, 0, 0), LSNS(126));
+    assert_missed(place, "a", next, (const uint64_t[]){0});
+
+    history_start(place->history, &start); // nothing at all was committed since
+    history_follow(place->history, &promoted);
+    put(place, next, "a", 0);
+    assert_missed(place, "a", next, (const uint64_t[]){0});
 }
 
 static void a_stream_without_xids_compares_none(void **state)
@@ -413,6 +527,8 @@ static void frames_are_shared_not_copied(void **state)
 #define STEPS 250000
 #define NAMES 40
 #define MAX_EVENTS 3000 // the stream begins anew when the model is full
+#define MAX_COMMITS 4000
+#define MARKS_KEPT 1024 // the least there are
 #define MAX_BYTES 20000
 #define MAX_AGE 300
 
@@ -430,6 +546,9 @@ struct model {
     char names[NAMES][16];
 
     struct event_id start, position;
+    struct lineage lineage;
+    struct event_id commits[MAX_COMMITS]; // the start among them
+    size_t commit_count;
     struct model_event events[MAX_EVENTS];
     size_t count, oldest; // events before `oldest` are evicted
     size_t bytes;
@@ -486,7 +605,9 @@ static void model_start(struct model *model)
     model->start.timeline = 1 + below(3);
     if (below(4) == 0) // a start is not always the end of a transaction
         model->start.change = below(5), model->start.emit = 0;
-    model->position = model->start;
+    model->position = model->commits[0] = model->start;
+    model->commit_count = 1;
+    model->lineage = (struct lineage){.timeline = model->start.timeline};
     model->count = model->oldest = model->bytes = 0;
     model->with_xids = below(4) != 0;
     history_start(model->history, &model->start);
@@ -531,15 +652,44 @@ static struct event_id model_next(const struct model *model)
 
     id.lsn += 1 + below(5);
     id.xid = model->with_xids ? 1 + below(3) : 0; // few, so that wrong ones are right at times
+    id.stamp = model->with_xids ? below(3) : 0;
+    id.timeline = lineage_at(&model->lineage, id.lsn);
     return id;
+}
+
+// Positions pass without a transaction.
+static void model_pass(struct model *model)
+{
+    model->position.lsn += below(5);
+    model->position.change = EVENT_ID_LAST_CHANGE, model->position.emit = EVENT_ID_LAST_EMIT;
+    model->position.timeline = lineage_at(&model->lineage, model->position.lsn);
+    history_advance(model->history, model->position.lsn);
+}
+
+// Another server goes on, which has all transactions but perhaps not all positions.
+static void model_promote(struct model *model)
+{
+    struct lineage *lineage = &model->lineage;
+    uint64_t newest = model->commits[model->commit_count - 1].lsn;
+    uint64_t end = newest + 1 + below((uint32_t)(model->position.lsn - newest) + 3);
+
+    if (lineage->count == LINEAGE_MAX ||
+        (lineage->count > 0 && end < lineage->ancestors[lineage->count - 1].end))
+        return;
+    lineage->ancestors[lineage->count++] = (struct ancestor){lineage->timeline, end};
+    lineage->timeline += 1 + below(2);
+    if (model->position.lsn >= end)
+        model->position.lsn = end - 1;
+    history_follow(model->history, lineage);
 }
 
 static void model_transaction(struct model *model)
 {
-    if (model->count + 12 > MAX_EVENTS)
+    if (model->count + 12 > MAX_EVENTS || model->commit_count == MAX_COMMITS)
         model_start(model);
 
     struct event_id id = model_next(model);
+    model->commits[model->commit_count++] = id;
     for (uint32_t changes = below(4), change = 0; change < changes; change++) {
         for (uint16_t emits = (uint16_t)below(4), emit = 0; emit < emits; emit++) {
             id.change = change, id.emit = emit;
@@ -547,7 +697,7 @@ static void model_transaction(struct model *model)
         }
     }
     id.change = EVENT_ID_LAST_CHANGE, id.emit = EVENT_ID_LAST_EMIT;
-    history_advance(model->history, &id);
+    history_commit(model->history, &id);
     model->position = id;
 }
 
@@ -561,7 +711,7 @@ static struct event_id model_some_id(struct model *model)
         id = model->events[count - 1 - below(below(2) == 0 ? count : recent)].id;
     if (below(3) == 0)
         id.change = EVENT_ID_LAST_CHANGE, id.emit = EVENT_ID_LAST_EMIT;
-    switch (below(14)) {
+    switch (below(15)) {
     case 0:
         id.xid = below(4);
         break;
@@ -586,21 +736,34 @@ static struct event_id model_some_id(struct model *model)
     case 7:
         id.lsn = below(3000);
         break;
+    case 8:
+        id.stamp = below(3);
+        break;
     default:
         break;
     }
     return id;
 }
 
-static bool other_xid(const struct event_id *a, const struct event_id *b)
+static bool model_contradicts(const struct model *model, const struct event_id *since)
 {
-    return a->lsn == b->lsn && a->xid != b->xid && a->xid != 0 && b->xid != 0;
+    size_t i = model->commit_count;
+
+    while (i > 0 && model->commits[i - 1].lsn > since->lsn)
+        i--;
+    if (i == 0 || model->commit_count - i >= MARKS_KEPT)
+        return false;
+    const struct event_id *newest = &model->commits[i - 1];
+    if (newest->lsn < since->lsn && !event_id_is_position(since))
+        return true;
+    return newest->xid != 0 && since->xid != 0 &&
+           (newest->xid != since->xid || newest->stamp != since->stamp);
 }
 
 static enum resume model_resume(const struct model *model, uint32_t name,
                                 const struct event_id *since)
 {
-    if (since->epoch != EPOCH || since->timeline != model->start.timeline)
+    if (since->epoch != EPOCH || since->timeline != lineage_at(&model->lineage, since->lsn))
         return RESUME_STREAM_RESET;
     if (event_id_compare(since, &model->position) > 0)
         return RESUME_UNKNOWN_ID;
@@ -610,10 +773,7 @@ static enum resume model_resume(const struct model *model, uint32_t name,
         if (model->events[i].topics & 1ull << name &&
             event_id_compare(&model->events[i].id, since) > 0)
             return RESUME_EXPIRED;
-    for (size_t i = model->oldest; i < model->count; i++)
-        if (other_xid(&model->events[i].id, since))
-            return RESUME_UNKNOWN_ID;
-    if (other_xid(&model->position, since) || other_xid(&model->start, since))
+    if (model_contradicts(model, since))
         return RESUME_UNKNOWN_ID;
     return RESUME_RECOVERED;
 }
@@ -657,8 +817,12 @@ static void model_step(struct model *model)
 
     if (dice < 450) {
         model_check_resume(model);
-    } else if (dice < 900) {
+    } else if (dice < 880) {
         model_transaction(model);
+    } else if (dice < 897) {
+        model_pass(model);
+    } else if (dice < 900) {
+        model_promote(model);
     } else if (dice < 998) {
         model->now += below(dice < 910 ? 400 : 10);
         history_evict(model->history, model->now);
@@ -711,6 +875,11 @@ int main(void)
         TEST_AT_A_PLACE(ids_ahead_of_the_stream_are_unknown),
         TEST_AT_A_PLACE(ids_before_the_start_are_expired),
         TEST_AT_A_PLACE(the_same_place_with_another_xid_is_unknown),
+        TEST_AT_A_PLACE(an_event_of_no_transaction_is_unknown),
+        TEST_AT_A_PLACE(a_position_names_the_newest_transaction_before_it),
+        TEST_AT_A_PLACE(what_is_older_than_the_marks_is_taken_at_its_word),
+        TEST_AT_A_PLACE(ids_of_an_ancestor_are_valid_up_to_its_end),
+        TEST_AT_A_PLACE(positions_behind_an_ancestors_end_are_taken_back),
         TEST_AT_A_PLACE(a_stream_without_xids_compares_none),
         TEST_AT_A_PLACE(what_is_too_old_goes),
         TEST_AT_A_PLACE(a_clock_that_jumps_back_evicts_nothing),

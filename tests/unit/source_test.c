@@ -32,7 +32,7 @@ static void epochs_are_the_same_in_every_version(void **state)
     (void)state;
     assert_int_equal(epoch("7711", "rowcast"), 0x028660d5);
     assert_int_equal(recorded_identity().epoch, 0x577aff2f);
-    assert_int_equal(recorded_identity().timeline, 0);
+    assert_int_equal(recorded_identity().lineage.timeline, 0);
     assert_int_equal(recorded_identity().lsn, 0);
 }
 

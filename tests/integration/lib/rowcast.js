@@ -80,6 +80,7 @@ class Rowcast {
             ...env,
         };
         const rowcast = new Rowcast([...from, ...args], settings);
+        rowcast.owner = owner;
         atEnd(owner, () => rowcast.stop());
         const first = await until(
             'the first log line',

@@ -34,8 +34,16 @@ class Server {
         const server = new Server(await freePort());
         if (owner) atEnd(owner, () => server.remove());
         else process.once('exit', () => fs.rmSync(server.folder, { recursive: true, force: true }));
-        server.command('initdb', ['-D', server.data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '-N']);
+        server.initdb();
         await server.start(settings);
+        return server;
+    }
+
+    // A further one, which has nothing yet and is not started: for a copy of another's data.
+    static async empty(owner) {
+        const server = new Server(await freePort());
+        server.exited = true;
+        atEnd(owner, () => server.remove());
         return server;
     }
 
@@ -53,6 +61,33 @@ class Server {
             encoding: 'utf8',
         });
         assert.equal(status, 0, `${program}: ${stdout}${stderr}`);
+    }
+
+    initdb() {
+        this.command('initdb', ['-D', this.data, '-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '-N']);
+    }
+
+    // Its data as they are, slots among them; it must be stopped.
+    copyTo(folder) {
+        assert.ok(this.exited, 'a copy of a running server is none');
+        assert.equal(spawnSync('cp', ['-a', this.data, folder]).status, 0);
+    }
+
+    // Its data become those of the copy.
+    restore(folder) {
+        assert.ok(this.exited, 'a running server is not restored');
+        fs.rmSync(this.data, { recursive: true });
+        assert.equal(spawnSync('cp', ['-a', folder, this.data]).status, 0);
+    }
+
+    // Makes it a standby at its next start, of `primary` if there is one.
+    becomeStandby(primary) {
+        fs.writeFileSync(path.join(this.data, 'standby.signal'), '');
+        if (primary) this.settings.primary_conninfo = `host=127.0.0.1 port=${primary.port} user=postgres`;
+    }
+
+    promote() {
+        this.command('pg_ctl', ['-D', this.data, '-w', 'promote']);
     }
 
     url(database = 'postgres', user = 'postgres') {
