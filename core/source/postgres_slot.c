@@ -134,16 +134,15 @@ int postgres_slot_create(struct postgres_session *session, const struct postgres
 
 // ---- one that is stuck ----
 
-// Decodes up to the first transaction without moving the slot. A large one takes its time: no
-// answer within some seconds counts as "not stuck", because being stuck is found at the first
-// change.
+// Decodes all that the slot still holds without moving it: what was read already may stand before the change
+// that cannot be. No answer within some seconds counts as "not stuck".
 int postgres_slot_is_stuck(struct postgres_session *session, bool *stuck, struct fault *fault)
 {
     const char *const values[] = {session->place.slot, session->place.publication};
     PQclear(PQexec(session->conn, "SET statement_timeout = '10s'"));
     PGresult *result = PQexecParams(session->conn,
                                     "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, "
-                                    "NULL, 1, 'proto_version', '1', "
+                                    "NULL, NULL, 'proto_version', '1', "
                                     "'publication_names', quote_ident($2))",
                                     2, NULL, values, NULL, NULL, 0);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);

@@ -135,6 +135,25 @@ describe('subscribers are told', () => {
         await expectReset(one, database, seen, 'expired');
     });
 
+    it('when that was while the router was away, too', async (t) => {
+        const database = await Database.create(t);
+        const one = await start(t, database, ['a']);
+        const seen = await trade(database, one, 1);
+        await whileAway(one, database, async () => {
+            await database.sql('drop publication rowcast');
+            await database.sql(tradeOf('a', 2));
+            await database.sql('create publication rowcast for table markets, trades, votes, discussions');
+        });
+        await complaint(one.rowcast, /publication/);
+        await one.client.expectNothing();
+        const remedied = async () => {
+            await database.db(['setup']); // while the router just tries, the slot is taken
+            return one.rowcast.lines('stream_reset')[0];
+        };
+        await until('a new slot', remedied, () => one.rowcast.story);
+        await expectReset(one, database, seen, 'expired');
+    });
+
     it('when the database was dropped and made anew under its name', async (t) => {
         const database = await Database.create(t);
         const one = await start(t, database, ['a']);
@@ -290,6 +309,40 @@ describe('nobody is told', () => {
         standby.promote();
         const sql = (text) => psql(standby.url(database.name), text);
         await expectToGoOn(one, { ...found, sql }, seen);
+    });
+
+    it('when the publication was made anew, and nothing was written meanwhile', async (t) => {
+        const database = await Database.create(t);
+        const one = await start(t, database, ['a']);
+        const seen = await trade(database, one, 1);
+        await whileAway(one, database, async () => {
+            await database.sql(tradeOf('a', 2));
+            await database.sql('drop publication rowcast; create publication rowcast for table markets, trades, votes, discussions');
+            await database.sql(tradeOf('a', 3));
+        });
+        seen.push(...(await one.client.events(2)));
+        await expectToGoOn(one, database, seen);
+    });
+
+    it('when a table has changed while the router was away: old rows are read as they were', async (t) => {
+        const database = await Database.create(t);
+        const one = await start(t, database, ['a']);
+        const seen = await trade(database, one, 1);
+        await whileAway(one, database, async () => {
+            await database.sql(tradeOf('a', 2));
+            await database.sql(`alter table trades add column fee int not null default 7;
+                alter table trades alter column cost type text; alter table trades rename column user_wallet to wallet`);
+            await database.sql(`insert into trades (market_id, wallet, trade_type, outcome, shares, cost, fee)
+                values ('a', 'w', 'buy', true, 1, '3', 8)`);
+        });
+        const [before, after] = await one.client.events(2);
+        assert.deepEqual([before.data.cost, before.data.user_wallet], [seen[0].data.cost.replace('1', '2'), 'w']);
+        assert.deepEqual([after.data.cost, after.data.user_wallet], ['3', undefined]);
+        await one.rowcast.stop();
+        const fresh = await serve(t, { database });
+        const client = await fresh.connect();
+        assert.equal((await client.subscribe('a', { since: seen[0].id })).recovered, true);
+        assert.deepEqual(await client.events(2), [before, after]);
     });
 
     it('when the connection is cut behind a large transaction, which comes again', async (t) => {
