@@ -71,8 +71,8 @@ end
 
 local SAFE = {
   "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
-  "rawset", "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "table",
-  "cjson", "rowcast",
+  "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall",
+  "table", "cjson", "rowcast",
 }
 
 local function without(library, ...)
@@ -132,6 +132,14 @@ function helper.row(columns)
   return row
 end
 
+-- Whether ctx.rows(name, key, value, op) has this change: its new (else old) row has the value.
+local function is_searched(change, key, value, op)
+  if key == nil then return true end
+  local row = helper.row(change.new or change.old) or {}
+  if row[key] == nil or value == nil or (op and op ~= change.op) then return false end
+  return tostring(row[key]) == tostring(value)
+end
+
 -- The ctx of the change at `index` of a transaction: a list of changes spelled as in
 -- recorded rows, { op = "insert", table = "trades", new = {…} }.
 function helper.ctx(changes, index)
@@ -146,10 +154,10 @@ function helper.ctx(changes, index)
     lsn = "0/16B3748",
     xid = 731,
     unchanged = {},
-    rows = function(name)
+    rows = function(name, key, value, op)
       local rows = {}
       for i, other in ipairs(changes) do
-        if other.table == name then
+        if other.table == name and is_searched(other, key, value, op) then
           local new, old = helper.row(other.new), helper.row(other.old)
           rows[#rows + 1] = { op = other.op, new = new, old = old, index = i }
         end

@@ -28,6 +28,40 @@ describe("a row", function()
   end)
 end)
 
+describe("ctx.rows", function()
+  local changes = {
+    { op = "insert", table = "t", new = { id = "1", n = 5 } },
+    { op = "update", table = "t", old = { id = "1", n = 5 }, new = { id = "2", n = 6 } },
+    { op = "delete", table = "t", old = { id = "2", n = rowcast.null } },
+    { op = "insert", table = "s", new = { id = "2" } },
+    { op = "truncate", table = "t" },
+  }
+
+  local function places(...)
+    local found = {}
+    for i, change in ipairs(helper.ctx(changes, 1).rows(...)) do found[i] = change.index end
+    return found
+  end
+
+  it("finds the changes of a table", function()
+    assert.same({ 1, 2, 3, 5 }, places "t")
+    assert.same({}, places "none")
+  end)
+
+  it("finds them by a value of their new, else old row", function()
+    assert.same({ 2, 3 }, places("t", "id", "2"))
+    assert.same({ 1 }, places("t", "n", 5))
+    assert.same({ 1 }, places("t", "n", "5"))
+    assert.same({}, places("t", "n", nil))
+    assert.same({}, places("t", "none", "2"))
+  end)
+
+  it("finds them by what happened too", function()
+    assert.same({ 3 }, places("t", "id", "2", "delete"))
+    assert.same({}, places("t", "id", "2", "insert"))
+  end)
+end)
+
 describe("a script", function()
   local env = getfenv(helper.script("client").connect)
 
@@ -35,6 +69,7 @@ describe("a script", function()
     for _, name in ipairs { "os", "io", "debug", "package", "jit", "loadstring", "print" } do
       assert.is_nil(env[name])
     end
+    assert.is_nil(env.rawset)
     assert.is_nil(env.math.random)
     assert.is_nil(env.string.dump)
   end)

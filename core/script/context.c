@@ -4,24 +4,15 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rowcast/clock.h"
 #include "rowcast/json.h"
-#include "rowcast/memory.h"
 #include "rowcast/row.h"
-
-// The changes of one table in the transaction, found once and kept until it ends.
-struct row_lists {
-    struct row_lists *next;
-    char *name; // "schema.table"
-    uint32_t count;
-    const struct change **changes;
-};
+#include "rowcast/siblings.h"
 
 struct lua_list {
-    const struct row_lists *list;
+    struct sibling_list list;
     uint32_t generation;
 };
 
@@ -41,13 +32,8 @@ void context_end(struct vm *vm)
     vm->generation++;
     vm->transaction = NULL;
     vm->change = NULL;
-    while (vm->lists) {
-        struct row_lists *list = vm->lists;
-        vm->lists = list->next;
-        free(list->name);
-        free(list->changes);
-        free(list);
-    }
+    siblings_free(vm->siblings);
+    vm->siblings = NULL;
 }
 
 static void check_generation(lua_State *lua, uint32_t generation)
@@ -64,40 +50,70 @@ static void set_metatable(lua_State *lua, int metatable)
 
 // ---- ctx.rows ----
 
-static struct row_lists *find_list(struct vm *vm, const char *name)
+// "trades" is public.trades, "depot.bays" is itself.
+static const char *check_table(lua_State *lua, int index)
 {
-    for (struct row_lists *list = vm->lists; list; list = list->next)
-        if (strcmp(list->name, name) == 0)
-            return list;
-    const struct transaction *transaction = vm->transaction;
-    struct row_lists *list = memory_new(sizeof *list);
-    list->name = memory_text(name);
-    list->changes = memory_new((transaction->change_count + 1) * sizeof *list->changes);
-    for (uint32_t i = 0; i < transaction->change_count; i++) {
-        const struct change *change = &transaction->changes[i];
-        if (change->relation && strcmp(change->relation->name, name) == 0)
-            list->changes[list->count++] = change;
+    const char *name = luaL_checkstring(lua, index);
+    return strchr(name, '.') ? name : lua_pushfstring(lua, "public.%s", name);
+}
+
+static int check_op(lua_State *lua, int index)
+{
+    if (lua_isnoneornil(lua, index))
+        return SIBLINGS_ANY;
+    const char *name = luaL_checkstring(lua, index);
+    for (int op = CHANGE_INSERT; op <= CHANGE_TRUNCATE; op++)
+        if (strcmp(name, change_op_name(op)) == 0)
+            return op;
+    return luaL_argerror(lua, index, "insert, update, delete or truncate expected");
+}
+
+// [.., value] as text; NULL for what no column is equal to.
+static const char *check_value(lua_State *lua, int index, size_t *size)
+{
+    if (lua_isboolean(lua, index)) {
+        lua_pushstring(lua, lua_toboolean(lua, index) ? "true" : "false");
+        lua_replace(lua, index);
     }
-    list->next = vm->lists;
-    vm->lists = list;
+    bool none = lua_isnil(lua, index) || lua_islightuserdata(lua, index);
+    return none ? NULL : luaL_checklstring(lua, index, size);
+}
+
+// [table, column, value, op]: the changes it asks for.
+static struct sibling_list find_list(lua_State *lua, struct siblings *siblings, const char *table,
+                                     size_t *steps)
+{
+    struct sibling_list list = {0};
+    size_t size;
+    if (lua_isnil(lua, 2) && lua_isnil(lua, 3) && lua_isnil(lua, 4))
+        return siblings_of(siblings, table, steps);
+    const char *column = luaL_checkstring(lua, 2);
+    int op = check_op(lua, 4);
+    const char *text = check_value(lua, 3, &size);
+    if (text && !siblings_search(siblings, table, column, text, size, op, &list, steps))
+        luaL_error(lua, "ctx.rows: more than %d columns of %s are searched in a transaction",
+                   SIBLINGS_MAX_SEARCHES, table);
     return list;
 }
 
-// ctx.rows(table), named as its script file is: "trades", "depot.bays".
+// ctx.rows(table), ctx.rows(table, column, value [, op]).
 static int context_rows(lua_State *lua)
 {
     struct vm *vm = vm_of(lua);
-    const char *name = luaL_checkstring(lua, 1);
+    lua_settop(lua, 4);
+    const char *table = check_table(lua, 1);
     if (!vm->transaction || !vm->transaction->whole) {
         lua_pushnil(lua);
         lua_pushliteral(lua, "the transaction is too large to be seen whole");
         return 2;
     }
-    if (!strchr(name, '.'))
-        name = lua_pushfstring(lua, "public.%s", name);
-    vm_charge(lua, 10 + vm->transaction->change_count / 10);
+    if (!vm->siblings)
+        vm->siblings = siblings_new(vm->transaction);
+    size_t steps = 0;
+    struct sibling_list list = find_list(lua, vm->siblings, table, &steps);
+    vm_charge(lua, steps);
     struct lua_list *userdata = lua_newuserdata(lua, sizeof *userdata);
-    *userdata = (struct lua_list){find_list(vm, name), vm->generation};
+    *userdata = (struct lua_list){list, vm->generation};
     set_metatable(lua, vm->list_metatable);
     return 1;
 }
@@ -108,10 +124,10 @@ static int list_index(lua_State *lua)
     struct lua_list *userdata = lua_touserdata(lua, 1);
     check_generation(lua, userdata->generation);
     double position = lua_tonumber(lua, 2);
-    if (!(position >= 1 && position <= userdata->list->count) || position != (uint32_t)position)
+    if (!(position >= 1 && position <= userdata->list.count) || position != (uint32_t)position)
         return 0;
     struct lua_change *change = lua_newuserdata(lua, sizeof *change);
-    *change = (struct lua_change){userdata->list->changes[(uint32_t)position - 1], vm->generation};
+    *change = (struct lua_change){userdata->list.changes[(uint32_t)position - 1], vm->generation};
     set_metatable(lua, vm->change_metatable);
     return 1;
 }
@@ -120,7 +136,7 @@ static int list_length(lua_State *lua)
 {
     struct lua_list *userdata = lua_touserdata(lua, 1);
     check_generation(lua, userdata->generation);
-    lua_pushinteger(lua, userdata->list->count);
+    lua_pushinteger(lua, userdata->list.count);
     return 1;
 }
 
@@ -200,7 +216,7 @@ static int context_index(lua_State *lua)
     if (!key || !change)
         return 0;
     if (strcmp(key, "rows") == 0)
-        lua_pushcfunction(lua, context_rows);
+        lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->rows);
     else if (strcmp(key, "op") == 0)
         lua_pushstring(lua, change_op_name(change->op));
     else if (strcmp(key, "time") == 0)
@@ -248,6 +264,8 @@ void context_setup(lua_State *lua)
     struct vm *vm = vm_of(lua);
     vm->list_metatable = register_metatable(lua, list_index, list_length);
     vm->change_metatable = register_metatable(lua, change_index, NULL);
+    lua_pushcfunction(lua, context_rows);
+    vm->rows = luaL_ref(lua, LUA_REGISTRYINDEX);
     lua_newuserdata(lua, 1);
     set_metatable(lua, register_metatable(lua, context_index, NULL));
     vm->context = luaL_ref(lua, LUA_REGISTRYINDEX);

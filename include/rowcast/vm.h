@@ -21,7 +21,7 @@ struct vm {
     // Registry references: made once, looked up without allocating.
     int traceback, invoke; // the message handler, the caller of bodies
     int environment;       // what scripts see as globals
-    int context;           // the one ctx
+    int context, rows;     // the one ctx, and its function `rows`
     int array_metatable, row_metatable, list_metatable, change_metatable;
     int client_metatable, result_metatable;
     const char *folder;
@@ -32,7 +32,7 @@ struct vm {
     const struct transaction *transaction;
     const struct change *change;
     uint32_t generation;
-    struct row_lists *lists;            // of ctx.rows, by table; dropped with the transaction
+    struct siblings *siblings;          // of ctx.rows; NULL until it is first called
     const struct script_client *client; // whom the running hook is about
 };
 

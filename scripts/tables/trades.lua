@@ -3,29 +3,27 @@
 local column = require "lib.column"
 local lmsr = require "lib.lmsr"
 
--- This transaction's changes of one kind that concern one market, in order.
-local function siblings(ctx, name, op, key, market_id)
-  local found = {}
-  for _, change in ipairs(ctx.rows(name) or {}) do
-    if change.op == op and column.text(change.new, key) == market_id then
-      found[#found + 1] = change
-    end
+-- The place of this change in a list of ctx.rows, whose changes stand in order.
+local function place(ctx, list)
+  local first, last = 1, #list
+  while first < last do
+    local middle = math.floor((first + last) / 2)
+    if list[middle].index < ctx.index then first = middle + 1 else last = middle end
   end
-  return found
+  return first
 end
 
 -- The market as it was and as it became through this trade; nothing if the
 -- transaction did not update it. With one update for each trade they pair up in
 -- order, else a trade is shown the way from the first update to the last.
 local function around_trade(ctx, market_id)
-  local updates = siblings(ctx, "markets", "update", "id", market_id)
-  if #updates == 0 then return nil end
+  local updates = ctx.rows("markets", "id", market_id, "update")
+  if not updates or #updates == 0 then return nil end
 
-  local trades = siblings(ctx, "trades", "insert", "market_id", market_id)
+  local trades = ctx.rows("trades", "market_id", market_id, "insert")
   if #trades == #updates then
-    for i, trade in ipairs(trades) do
-      if trade.index == ctx.index then return updates[i].old, updates[i].new end
-    end
+    local update = updates[place(ctx, trades)]
+    return update.old, update.new
   end
   return updates[1].old, updates[#updates].new
 end

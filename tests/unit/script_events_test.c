@@ -814,6 +814,46 @@ static void ctx_rows_says_why_it_has_none(void **state)
                         "\"reason\":\"the transaction is too large to be seen whole\"}\n");
 }
 
+static void ctx_rows_searches_a_column(void **state)
+{
+    struct fixture *fixture = *state;
+    handler(fixture, "insert",
+            "if new.id > 0 then return end "
+            "local function places(...) local found = {} "
+            "for i, c in ipairs(ctx.rows(...)) do found[i] = c.index end "
+            "return rowcast.array(found) end "
+            "return { type = 't', topic = 'x', seven = places('t', 'id', 7), "
+            "text = places('t', 'id', '7'), update = places('t', 'id', 7, 'update'), "
+            "yes = places('t', 'ok', true), null = places('t', 'ok', rowcast.null), "
+            "none = places('t', 'ok', nil), table = places('nobody', 'id', 7) }");
+    const struct relation *t = relation(fixture, "id int, ok bool");
+    change(fixture, CHANGE_INSERT, t, ROW("7", "t"), NULL);
+    change(fixture, CHANGE_INSERT, t, ROW("8", NULL), NULL);
+    change(fixture, CHANGE_UPDATE, t, ROW("7", "f"), ROW("8", "t"));
+    change(fixture, CHANGE_DELETE, t, NULL, ROW("7", "t"));
+    change(fixture, CHANGE_INSERT, t, ROW("0", NULL), NULL);
+    run(fixture);
+    assert_string_equal(fixture->failures, "");
+    assert_string_equal(fixture->events,
+                        "{\"type\":\"t\",\"none\":[],\"null\":[],\"seven\":[0,2,3],\"table\":[],"
+                        "\"text\":[0,2,3],\"update\":[2],\"yes\":[0,3]}\n");
+}
+
+static void ctx_rows_refuses_what_cannot_be_searched(void **state)
+{
+    struct fixture *fixture = *state;
+    insert(fixture, "ctx.rows('t', 'id', {})");
+    fails_with(fixture, "bad argument #3 to 'rows' (string expected, got table)");
+    insert(fixture, "ctx.rows('t', 'id', 7, 'upsert')");
+    fails_with(fixture, "insert, update, delete or truncate expected");
+    insert(fixture, "ctx.rows('t', nil, 7)");
+    fails_with(fixture, "bad argument #2 to 'rows' (string expected, got nil)");
+    insert(fixture, "for i = 1, 65 do ctx.rows('t', 'c' .. i, 7) end");
+    fails_with(fixture, "more than 64 columns of public.t are searched");
+    insert(fixture, "while true do ctx.rows('t', 'id', 7) end");
+    fails_with(fixture, "it ran for too long");
+}
+
 static void lists_of_ctx_rows_end_with_their_transaction(void **state)
 {
     static const char *const uses[] = {"local x = list[1]", "local x = #list",
@@ -956,6 +996,8 @@ int main(void)
         TEST(ctx_cannot_be_written),
         TEST(ctx_rows_sees_siblings_both_ways),
         TEST(ctx_rows_says_why_it_has_none),
+        TEST(ctx_rows_searches_a_column),
+        TEST(ctx_rows_refuses_what_cannot_be_searched),
         TEST(lists_of_ctx_rows_end_with_their_transaction),
         TEST(tables_and_ops_without_a_handler_make_no_event),
         TEST(two_files_of_one_table_are_refused),
