@@ -2,6 +2,7 @@
 // Recorded rows: one line of JSON becomes a transaction.
 #include "rowcast/recorded.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,15 +18,19 @@
 
 struct recorded_reader {
     struct parts parts;
+    struct slices slices; // of the line under way
     uint64_t line;
     uint64_t lsn; // of the newest transaction: the next one must be above it
 };
 
-// One line being read: where sentences go and what they name.
+// One line being read: where sentences go and what they name. The bytes of a change are copied into its
+// transaction at once; names and values are places in that copy.
 struct reading {
     struct recorded_reader *reader;
     struct fault *fault;
-    uint32_t change; // which one of the line, from 1; 0 outside
+    uint32_t change;  // which one of the line, from 1; 0 outside
+    const char *from; // the change in the line
+    char *copy;       // and in the arena of its transaction
 };
 
 #define KEYS(...) ((const char *const[]){__VA_ARGS__})
@@ -48,6 +53,19 @@ static int complain(const struct reading *reading, const char *format, ...)
                      reading->reader->line, reading->change, sentence);
 }
 
+static int complain_of_key(const struct reading *reading, const struct slice *key,
+                           const char *const *keys, size_t count)
+{
+    char *name = memory_copy(key->text, key->size);
+    name[slice_unescape(key, name)] = '\0';
+    const char *meant = suggest(name, keys, count);
+    int result =
+        meant ? complain(reading, "the key \"%.64s\" is unknown; did you mean \"%s\"?", name, meant)
+              : 0;
+    free(name);
+    return result;
+}
+
 // An object whose keys stand there once. Keys that look like misspelt ones of ours are refused;
 // others are somebody's notes.
 static int check_object(const struct reading *reading, const struct slice *object,
@@ -55,127 +73,163 @@ static int check_object(const struct reading *reading, const struct slice *objec
 {
     if (!slice_keys_unique(object))
         return complain(reading, "it has a key twice; remove one");
-    struct slice_walk walk = {0};
-    struct slice member;
-    while (slice_next(object, &walk, &member)) {
+    const struct slice *member = NULL;
+    while (slice_next(object, &member)) {
         bool known = false;
-        for (size_t i = 0; i < count; i++)
-            known |= strcmp(walk.key, keys[i]) == 0;
-        const char *meant = known ? NULL : suggest(walk.key, keys, count);
-        if (meant) {
-            return complain(reading, "the key \"%.64s\" is unknown; did you mean \"%s\"?", walk.key,
-                            meant);
-        }
+        for (size_t i = 0; i < count && !known; i++)
+            known = slice_is(slice_key(member), keys[i]);
+        if (!known && complain_of_key(reading, slice_key(member), keys, count) < 0)
+            return -1;
     }
     return 0;
 }
 
+// NULL if it is not there or null.
+static const struct slice *given(const struct slice *object, const char *key)
+{
+    const struct slice *member = slice_member(object, key);
+    return member && member->kind != SLICE_NULL ? member : NULL;
+}
+
+// The string as text of its own, if it is no longer than the room; else false.
+static bool short_text(const struct slice *string, char *text, size_t room)
+{
+    if (string->kind != SLICE_STRING || string->size >= room)
+        return false;
+    size_t size = slice_unescape(string, text);
+    text[size] = '\0';
+    return strlen(text) == size;
+}
+
 // ---- values and rows ----
+
+static void keep_change(struct reading *reading, const struct slice *change)
+{
+    reading->from = change->text;
+    reading->copy = arena_copy(&reading->reader->parts.open->arena, change->text, change->size);
+}
+
+static char *kept(const struct reading *reading, const char *text)
+{
+    return reading->copy + (text - reading->from);
+}
+
+// A string without its escapes in the copy of its change, a NUL in the place of its closing quote.
+static const char *keep_string(const struct reading *reading, const struct slice *string,
+                               size_t *size)
+{
+    char *text = kept(reading, string->text);
+    *size = string->escaped ? slice_unescape(string, text) : string->size;
+    text[*size] = '\0';
+    return text;
+}
 
 static enum column_type type_of(const struct slice *value)
 {
-    switch (json_typeof(value->json)) {
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return COLUMN_BOOLEAN;
-    case JSON_INTEGER:
-    case JSON_REAL: // a large integer is a real to jansson; only its digits tell
-        for (size_t i = 0; i < value->size; i++)
-            if (strchr(".eE", value->text[i]))
-                return COLUMN_FLOAT;
-        return COLUMN_INTEGER;
-    case JSON_OBJECT:
-    case JSON_ARRAY:
-        return COLUMN_JSON;
-    default:
-        return COLUMN_TEXT;
-    }
+    static const enum column_type types[] = {
+        [SLICE_NULL] = COLUMN_TEXT,     [SLICE_TRUE] = COLUMN_BOOLEAN,
+        [SLICE_FALSE] = COLUMN_BOOLEAN, [SLICE_INTEGER] = COLUMN_INTEGER,
+        [SLICE_REAL] = COLUMN_FLOAT,    [SLICE_STRING] = COLUMN_TEXT,
+        [SLICE_ARRAY] = COLUMN_JSON,    [SLICE_OBJECT] = COLUMN_JSON,
+    };
+    return types[value->kind];
 }
 
-static struct value text_value(struct arena *arena, const char *bytes, size_t size)
+static struct value value_of(const struct reading *reading, const struct slice *value)
 {
-    return (struct value){VALUE_TEXT, (uint32_t)size, arena_copy(arena, bytes, size)};
-}
-
-static struct value value_of(struct arena *arena, const struct slice *value)
-{
-    switch (json_typeof(value->json)) {
-    case JSON_NULL:
+    struct value result = {.state = VALUE_TEXT, .size = 1};
+    size_t size;
+    switch (value->kind) {
+    case SLICE_NULL:
         return (struct value){.state = VALUE_NULL};
-    case JSON_TRUE:
-        return text_value(arena, "t", 1);
-    case JSON_FALSE:
-        return text_value(arena, "f", 1);
-    case JSON_STRING:
-        return text_value(arena, json_string_value(value->json), json_string_length(value->json));
+    case SLICE_TRUE:
+    case SLICE_FALSE:
+        result.text = value->kind == SLICE_TRUE ? "t" : "f";
+        break;
+    case SLICE_STRING:
+        result.text = keep_string(reading, value, &size);
+        result.size = (uint32_t)size;
+        break;
     default: // numbers and JSON: as they are written
-        return text_value(arena, value->text, value->size);
+        result.text = kept(reading, value->text);
+        result.size = value->size;
     }
+    return result;
 }
 
-static void name_column(struct arena *arena, struct column *column, const char *name)
+static bool name_column(const struct reading *reading, struct column *column,
+                        const struct slice *name)
 {
-    column->name_size = (uint32_t)strlen(name);
-    column->name = arena_copy(arena, name, column->name_size);
+    size_t size;
+    column->name = keep_string(reading, name, &size);
+    column->name_size = (uint32_t)size;
+    return strlen(column->name) == size;
 }
 
-static bool is_named(const json_t *names, const char *name)
+static bool is_named(const struct slice *names, const struct slice *name)
 {
-    size_t i;
-    json_t *entry;
-    json_array_foreach((json_t *)names, i, entry)
-    {
-        if (strcmp(json_string_value(entry), name) == 0)
+    const struct slice *entry = NULL;
+    while (names && slice_next(names, &entry))
+        if (slice_equal(entry, name))
             return true;
-    }
+    return false;
+}
+
+static bool has_key(const struct slice *object, const struct slice *name)
+{
+    const struct slice *member = NULL;
+    while (slice_next(object, &member))
+        if (slice_equal(slice_key(member), name))
+            return true;
     return false;
 }
 
 // "unchanged" names columns that "new" may leave out: those come behind its own.
-static uint32_t count_columns(const json_t *object, const json_t *unchanged)
+static uint32_t count_columns(const struct slice *object, const struct slice *unchanged)
 {
-    size_t count = json_object_size(object);
-    size_t i;
-    json_t *name;
-    json_array_foreach((json_t *)unchanged, i, name)
-    {
-        count += json_object_get(object, json_string_value(name)) == NULL;
-    }
-    return (uint32_t)count;
+    const struct slice *member = NULL, *name = NULL;
+    uint32_t count = 0;
+    while (slice_next(object, &member))
+        count++;
+    while (unchanged && slice_next(unchanged, &name))
+        count += !has_key(object, name);
+    return count;
 }
 
-static void fill_row(struct arena *arena, const struct slice *object, const json_t *unchanged,
-                     struct relation *relation, struct value *values)
+static bool fill_row(const struct reading *reading, const struct slice *object,
+                     const struct slice *unchanged, struct relation *relation, struct value *values)
 {
-    struct slice_walk walk = {0};
-    struct slice member;
+    const struct slice *member = NULL, *name = NULL;
     uint32_t at = 0;
-    for (; slice_next(object, &walk, &member); at++) {
-        name_column(arena, &relation->columns[at], walk.key);
-        relation->columns[at].type = type_of(&member);
-        values[at] = is_named(unchanged, walk.key) ? (struct value){.state = VALUE_UNCHANGED}
-                                                   : value_of(arena, &member);
+    bool good = true;
+    for (; slice_next(object, &member); at++) {
+        good &= name_column(reading, &relation->columns[at], slice_key(member));
+        relation->columns[at].type = type_of(member);
+        values[at] = is_named(unchanged, slice_key(member))
+                         ? (struct value){.state = VALUE_UNCHANGED}
+                         : value_of(reading, member);
     }
-    size_t i;
-    json_t *name;
-    json_array_foreach((json_t *)unchanged, i, name)
-    {
-        if (!json_object_get(object->json, json_string_value(name))) {
-            name_column(arena, &relation->columns[at], json_string_value(name));
-            values[at++].state = VALUE_UNCHANGED;
-        }
+    while (unchanged && slice_next(unchanged, &name)) {
+        if (has_key(object, name))
+            continue;
+        good &= name_column(reading, &relation->columns[at], name);
+        values[at++].state = VALUE_UNCHANGED;
     }
+    return good;
 }
 
 // A row and the relation made of its keys: nothing else says what the table looks like.
-static const struct row *make_row(struct arena *arena, const struct relation *table,
-                                  const struct slice *object, const json_t *unchanged)
+static const struct row *make_row(const struct reading *reading, const struct relation *table,
+                                  const struct slice *object, const struct slice *unchanged)
 {
-    uint32_t count = count_columns(object->json, unchanged);
+    struct arena *arena = &reading->reader->parts.open->arena;
+    uint32_t count = count_columns(object, unchanged);
     struct relation *relation = relation_new(arena, table->schema, table->table, count);
     struct value *values = arena_new(arena, (count + 1) * sizeof *values);
-    fill_row(arena, object, unchanged, relation, values);
-
+    if (!fill_row(reading, object, unchanged, relation, values)) {
+        complain(reading, "a column's name has the character \\u0000, which no name has");
+        return NULL;
+    }
     struct row *row = arena_new(arena, sizeof *row);
     row->relation = relation;
     row->values = values;
@@ -187,32 +241,26 @@ static const struct row *make_row(struct arena *arena, const struct relation *ta
 static int read_row(const struct reading *reading, const struct slice *change, const char *key,
                     bool needed, const struct relation *table, const struct row **row)
 {
-    struct slice object;
-    bool there = slice_member(change, key, &object) && !json_is_null(object.json);
-    if (!there && !needed)
+    const struct slice *object = given(change, key);
+    if (!object && !needed)
         return 0;
-    if (!there || !json_is_object(object.json))
+    if (!object || object->kind != SLICE_OBJECT)
         return complain(reading, "\"%s\" must be an object of column names and values", key);
-    if (!slice_keys_unique(&object))
+    if (!slice_keys_unique(object))
         return complain(reading, "\"%s\" has a column twice; remove one", key);
-    const json_t *unchanged =
-        strcmp(key, "new") == 0 ? json_object_get(change->json, "unchanged") : NULL;
-    *row = make_row(&reading->reader->parts.open->arena, table, &object, unchanged);
-    return 0;
+    const struct slice *unchanged = strcmp(key, "new") == 0 ? given(change, "unchanged") : NULL;
+    *row = make_row(reading, table, object, unchanged);
+    return *row ? 0 : -1;
 }
 
 static int check_unchanged(const struct reading *reading, const struct slice *change)
 {
-    json_t *names = json_object_get(change->json, "unchanged");
-    if (!names || json_is_null(names))
+    const struct slice *names = given(change, "unchanged"), *name = NULL;
+    if (!names)
         return 0;
-    bool strings = json_is_array(names);
-    size_t i;
-    json_t *name;
-    json_array_foreach(names, i, name)
-    {
-        strings = strings && json_is_string(name);
-    }
+    bool strings = names->kind == SLICE_ARRAY;
+    while (strings && slice_next(names, &name))
+        strings = name->kind == SLICE_STRING;
     return strings ? 0 : complain(reading, "\"unchanged\" must be a list of column names");
 }
 
@@ -220,37 +268,40 @@ static int check_unchanged(const struct reading *reading, const struct slice *ch
 static int read_table(const struct reading *reading, const struct slice *change,
                       const struct relation **table)
 {
-    const char *name = json_string_value(json_object_get(change->json, "table"));
-    const char *dot = name ? strchr(name, '.') : NULL;
-    if (!name || !*name || dot == name || (dot && !dot[1]))
+    const struct slice *member = slice_member(change, "table");
+    size_t size = 0;
+    bool named = member && member->kind == SLICE_STRING;
+    char *name = named ? (char *)keep_string(reading, member, &size) : NULL;
+    char *dot = name ? strchr(name, '.') : NULL;
+    if (size == 0 || strlen(name) != size || dot == name || (dot && !dot[1]))
         return complain(reading, "\"table\" must be a table's name, such as \"public.trades\"");
-    char *schema = dot ? memory_copy(name, (size_t)(dot - name)) : memory_text("public");
-    *table = relation_new(&reading->reader->parts.open->arena, schema, dot ? dot + 1 : name, 0);
-    free(schema);
+    if (dot)
+        *dot = '\0';
+    *table = relation_new(&reading->reader->parts.open->arena, dot ? name : "public",
+                          dot ? dot + 1 : name, 0);
     return 0;
 }
 
-static int read_message(const struct reading *reading, const struct slice *object)
+static int read_message(struct reading *reading, const struct slice *object)
 {
-    json_t *prefix = json_object_get(object->json, "prefix");
-    json_t *content = json_object_get(object->json, "content");
-    if (!json_is_string(content) || (prefix && !json_is_string(prefix)))
+    const struct slice *prefix = slice_member(object, "prefix");
+    const struct slice *content = slice_member(object, "content");
+    if (!content || content->kind != SLICE_STRING || (prefix && prefix->kind != SLICE_STRING))
         return complain(reading, "a message has \"prefix\" and \"content\", both strings");
-    if (prefix && strcmp(json_string_value(prefix), "rowcast") != 0)
+    if (prefix && !slice_is(prefix, "rowcast"))
         return 0; // as in the stream: other people's messages have no place in the order
     struct change *change = parts_add(&reading->reader->parts);
-    struct arena *arena = &reading->reader->parts.open->arena;
+    keep_change(reading, object);
     change->op = CHANGE_MESSAGE;
-    change->prefix = arena_copy(arena, "rowcast", strlen("rowcast"));
-    change->content_size = json_string_length(content);
-    change->content = arena_copy(arena, json_string_value(content), change->content_size);
+    change->prefix = "rowcast";
+    change->content = keep_string(reading, content, &change->content_size);
     return 0;
 }
 
-static int read_table_change(const struct reading *reading, const struct slice *object,
-                             enum change_op op)
+static int read_table_change(struct reading *reading, const struct slice *object, enum change_op op)
 {
     struct change *change = parts_add(&reading->reader->parts);
+    keep_change(reading, object);
     change->op = op;
     bool has_new = op == CHANGE_INSERT || op == CHANGE_UPDATE;
     bool has_old = op == CHANGE_UPDATE || op == CHANGE_DELETE;
@@ -265,38 +316,38 @@ static int read_table_change(const struct reading *reading, const struct slice *
     return 0;
 }
 
-static int read_change(const struct reading *reading, const struct slice *object)
+static int read_change(struct reading *reading, const struct slice *object)
 {
-    static const char *const ops[] = {"insert", "update", "delete", "truncate", "message"};
     const char *const *keys = KEYS("op", "table", "new", "old", "unchanged", "prefix", "content");
-    if (!json_is_object(object->json))
+    if (object->kind != SLICE_OBJECT)
         return complain(reading, "it must be an object with \"op\" and \"table\"");
     if (check_object(reading, object, keys, 7) < 0)
         return -1;
-    const char *name = json_string_value(json_object_get(object->json, "op"));
-    for (enum change_op op = CHANGE_INSERT; name && op <= CHANGE_MESSAGE; op++) {
-        if (strcmp(name, ops[op]) == 0) {
+    const struct slice *name = slice_member(object, "op");
+    bool string = name && name->kind == SLICE_STRING;
+    for (enum change_op op = CHANGE_INSERT; string && op <= CHANGE_MESSAGE; op++) {
+        if (slice_is(name, change_op_name(op))) {
             return op == CHANGE_MESSAGE ? read_message(reading, object)
                                         : read_table_change(reading, object, op);
         }
     }
+    char op[64] = "";
+    if (string)
+        short_text(name, op, sizeof op);
     return complain(reading,
-                    "\"op\" must be insert, update, delete, truncate or message, not \"%.64s\"",
-                    name ? name : "");
+                    "\"op\" must be insert, update, delete, truncate or message, not \"%s\"", op);
 }
 
 static int read_changes(struct reading *reading, const struct slice *line)
 {
-    struct slice changes;
-    if (!slice_member(line, "changes", &changes) || !json_is_array(changes.json)) {
+    const struct slice *changes = slice_member(line, "changes"), *change = NULL;
+    if (!changes || changes->kind != SLICE_ARRAY) {
         return complain(reading,
                         "\"changes\" must be there: a list of changes, which may be empty");
     }
-    struct slice_walk walk = {0};
-    struct slice change;
-    while (slice_next(&changes, &walk, &change)) {
+    while (slice_next(changes, &change)) {
         reading->change++;
-        if (read_change(reading, &change) < 0)
+        if (read_change(reading, change) < 0)
             return -1;
     }
     reading->change = 0;
@@ -306,15 +357,22 @@ static int read_changes(struct reading *reading, const struct slice *line)
 // ---- transactions ----
 
 // "0/16B3748", as PostgreSQL writes it.
-static int parse_lsn(const char *text, uint64_t *lsn)
+static bool parse_half(const char **at, char behind, uint64_t *number)
 {
-    unsigned int high, low;
-    int end = 0;
-    if (strspn(text, "0123456789abcdefABCDEF/") != strlen(text) ||
-        sscanf(text, "%8x/%8x%n", &high, &low, &end) != 2 || text[end] != '\0')
-        return -1;
-    *lsn = (uint64_t)high << 32 | low;
-    return 0;
+    const char *from = *at;
+    for (*number = 0; isxdigit((unsigned char)**at) && *at - from < 8; (*at)++)
+        *number = *number << 4 |
+                  (uint64_t)(isdigit((unsigned char)**at) ? **at - '0' : (**at | 32) - 'a' + 10);
+    return *at > from && *(*at)++ == behind;
+}
+
+static bool parse_lsn(const char *text, uint64_t *lsn)
+{
+    uint64_t high, low;
+    bool good = parse_half(&text, '/', &high) && parse_half(&text, '\0', &low);
+    if (good)
+        *lsn = high << 32 | low;
+    return good;
 }
 
 struct head {
@@ -325,51 +383,52 @@ struct head {
     bool more;
 };
 
-static int read_lsn(const struct reading *reading, const json_t *line, struct head *head)
+static int read_lsn(const struct reading *reading, const struct slice *line, struct head *head)
 {
-    json_t *lsn = json_object_get(line, "lsn");
+    const struct slice *lsn = given(line, "lsn");
+    char text[32];
     head->lsn = reading->reader->line;
-    head->has_lsn = lsn && !json_is_null(lsn);
-    if (head->has_lsn &&
-        (!json_is_string(lsn) || parse_lsn(json_string_value(lsn), &head->lsn) < 0)) {
+    head->has_lsn = lsn != NULL;
+    if (lsn && (!short_text(lsn, text, sizeof text) || !parse_lsn(text, &head->lsn))) {
         return complain(reading, "\"lsn\" must look like \"0/16B3748\"; leave it out to have the "
                                  "line number in its place");
     }
     return 0;
 }
 
-static int read_xid(const struct reading *reading, const json_t *line, struct head *head)
+static int read_xid(const struct reading *reading, const struct slice *line, struct head *head)
 {
-    json_t *xid = json_object_get(line, "xid");
-    if (xid && !json_is_null(xid)) {
-        double number = json_real_value(xid); // see JSON_DECODE_INT_AS_REAL below
-        if (!json_is_real(xid) || !(number >= 0 && number <= UINT32_MAX) ||
-            number != (double)(uint32_t)number)
-            return complain(reading, "\"xid\" must be a whole number from 0 to 4294967295");
-        head->xid = (uint32_t)number;
-    }
+    const struct slice *xid = given(line, "xid");
+    if (!xid)
+        return 0;
+    char text[64] = "";
+    bool number = (xid->kind == SLICE_INTEGER || xid->kind == SLICE_REAL) && xid->size < 64;
+    double value = number ? strtod(memcpy(text, xid->text, xid->size), NULL) : -1;
+    if (!(value >= 0 && value <= UINT32_MAX) || value != (double)(uint32_t)value)
+        return complain(reading, "\"xid\" must be a whole number from 0 to 4294967295");
+    head->xid = (uint32_t)value;
     return 0;
 }
 
-static int read_time(const struct reading *reading, const json_t *line, struct head *head)
+static int read_time(const struct reading *reading, const struct slice *line, struct head *head)
 {
-    json_t *time = json_object_get(line, "time");
-    if (time && !json_is_null(time) &&
-        (!json_is_string(time) || clock_parse(json_string_value(time), &head->time) < 0)) {
+    const struct slice *time = given(line, "time");
+    char text[64];
+    if (time && (!short_text(time, text, sizeof text) || clock_parse(text, &head->time) < 0)) {
         return complain(reading, "\"time\" must look like \"2025-11-09T12:00:00.000Z\"; leave it "
                                  "out to have the time of reading in its place");
     }
     return 0;
 }
 
-static int read_more(const struct reading *reading, const json_t *line, struct head *head)
+static int read_more(const struct reading *reading, const struct slice *line, struct head *head)
 {
-    json_t *more = json_object_get(line, "more");
-    if (more && !json_is_boolean(more)) {
+    const struct slice *more = slice_member(line, "more");
+    if (more && more->kind != SLICE_TRUE && more->kind != SLICE_FALSE) {
         return complain(reading, "\"more\" must be true (the next line goes on with this "
                                  "transaction) or false");
     }
-    head->more = json_is_true(more);
+    head->more = more && more->kind == SLICE_TRUE;
     return 0;
 }
 
@@ -403,11 +462,11 @@ static int read_transaction(struct reading *reading, const struct slice *line, i
 {
     const char *const *keys = KEYS("lsn", "xid", "time", "changes", "more");
     struct head head = {.time = now};
-    if (!json_is_object(line->json))
+    if (line->kind != SLICE_OBJECT)
         return complain(reading, "it must be a JSON object: {\"changes\":[...]}");
-    if (check_object(reading, line, keys, 5) < 0 || read_lsn(reading, line->json, &head) < 0 ||
-        read_xid(reading, line->json, &head) < 0 || read_time(reading, line->json, &head) < 0 ||
-        read_more(reading, line->json, &head) < 0)
+    if (check_object(reading, line, keys, 5) < 0 || read_lsn(reading, line, &head) < 0 ||
+        read_xid(reading, line, &head) < 0 || read_time(reading, line, &head) < 0 ||
+        read_more(reading, line, &head) < 0)
         return -1;
     bool open = reading->reader->parts.open != NULL;
     if ((open ? go_on(reading, &head) : begin(reading, &head)) < 0 ||
@@ -432,6 +491,7 @@ void recorded_reader_free(struct recorded_reader *reader)
 {
     if (reader) {
         parts_drop(&reader->parts);
+        slices_release(&reader->slices);
         free(reader);
     }
 }
@@ -447,7 +507,7 @@ static bool is_blank(const char *line, size_t size)
 int recorded_reader_line(struct recorded_reader *reader, const char *line, size_t size, int64_t now,
                          struct fault *fault)
 {
-    struct reading reading = {reader, fault, 0};
+    struct reading reading = {.reader = reader, .fault = fault};
     reader->line++;
     if (is_blank(line, size))
         return 0;
@@ -455,15 +515,10 @@ int recorded_reader_line(struct recorded_reader *reader, const char *line, size_
         return complain(&reading, "it is longer than 64 MiB; split the transaction over several "
                                   "lines with \"more\":true");
     }
-    json_error_t error;
-    // Integers beyond 64 bits are welcome: their digits are taken from the line itself.
-    size_t flags = JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL;
-    json_t *json = json_loadb(line, size, flags, &error);
-    if (!json)
-        return complain(&reading, "it is not JSON: %s (byte %d)", error.text, error.position);
-    struct slice slice = {json, line, size};
-    int result = read_transaction(&reading, &slice, now);
-    json_decref(json);
+    struct slices *slices = &reader->slices;
+    if (slices_read(slices, line, size) < 0)
+        return complain(&reading, "it is not JSON: %s (byte %zu)", slices->wrong, slices->byte);
+    int result = read_transaction(&reading, slices->items, now);
     if (result < 0)
         parts_drop(&reader->parts);
     return result;
@@ -474,7 +529,7 @@ int recorded_reader_end(struct recorded_reader *reader, struct fault *fault)
     if (!reader->parts.open)
         return 0;
     parts_drop(&reader->parts);
-    struct reading reading = {reader, fault, 0};
+    struct reading reading = {.reader = reader, .fault = fault};
     return complain(&reading, "the input ends, but this line says that the next one goes on with "
                               "the transaction; the file is cut short");
 }

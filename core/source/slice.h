@@ -1,34 +1,65 @@
 // SPDX-License-Identifier: MIT
-// A JSON value together with the bytes it was read from: a decoder says what is in it, the bytes
-// keep how it was written (number digits, JSON columns). Private to this room.
+// A JSON text as the pieces it is made of: checked whole (RFC 8259, UTF-8), nothing copied, each value beside
+// its bytes, so that number digits and JSON columns keep how they are written. Private to this room.
 #ifndef ROWCAST_SOURCE_SLICE_H
 #define ROWCAST_SOURCE_SLICE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#define SLICE_MAX_SIZE UINT32_MAX // of a text
+#define SLICE_MAX_DEPTH 2048      // of nested values
+#define SLICE_DEPTH                                                                                \
+    4 // so deep members are slices of their own; a container below is one slice with its bytes
+
+enum slice_kind {
+    SLICE_NULL,
+    SLICE_TRUE,
+    SLICE_FALSE,
+    SLICE_INTEGER, // digits only
+    SLICE_REAL,    // with a fraction or an exponent
+    SLICE_STRING,
+    SLICE_ARRAY,
+    SLICE_OBJECT,
+};
+
+// Of a string `text` and `size` are what stands between the quotes. Slices stand in one array in the order of
+// the text: behind an object its keys (strings), each followed by its value, behind an array its elements.
 struct slice {
-    json_t *json;
     const char *text;
-    size_t size;
+    uint32_t size;
+    uint32_t behind; // so many slices further stands what follows this one and all inside it
+    uint8_t kind;    // enum slice_kind
+    bool escaped;    // a string with a backslash in it
 };
 
-// Walks an object's members or an array's elements in the order they are written.
-// `at` begins as zero bytes; false at the end.
-struct slice_walk {
-    const char *at;
-    void *member;    // of objects: jansson's iterator
-    size_t index;    // of arrays: the next element's
-    const char *key; // of objects: of the member just returned
+struct slices {
+    struct slice *items; // the first one is the whole text
+    size_t count, capacity;
+    const char *wrong; // what slices_read found
+    size_t byte;       // and where, from 1
 };
 
-bool slice_next(const struct slice *container, struct slice_walk *walk, struct slice *member);
+void slices_init(struct slices *slices);
+void slices_release(struct slices *slices);
 
-bool slice_member(const struct slice *object, const char *key, struct slice *member);
+// Cuts a text that ends with `size` bytes: 0, or -1 with `wrong` and `byte`. What was cut before is gone.
+int slices_read(struct slices *slices, const char *text, size_t size);
 
-// The bytes have as many members as were decoded. False: a key stands there twice, and
-// slice_next would pair values with the wrong bytes.
-bool slice_keys_unique(const struct slice *object);
+// Walks an object's members or an array's elements. `member` begins as NULL.
+bool slice_next(const struct slice *container, const struct slice **member);
+const struct slice *slice_key(const struct slice *member); // of an object: the string before it
+
+// The member of that name, which is plain ASCII; NULL if there is none.
+const struct slice *slice_member(const struct slice *object, const char *key);
+
+bool slice_is(const struct slice *string, const char *text);           // plain ASCII
+bool slice_equal(const struct slice *left, const struct slice *right); // two strings
+bool slice_keys_unique(const struct slice *object);                    // no key stands there twice
+
+// Writes the string without its escapes, which never makes it longer. Returns its size. `to` may be where
+// the string stands.
+size_t slice_unescape(const struct slice *string, char *to);
 
 #endif

@@ -92,6 +92,15 @@ static void lines_fail(const char *const *lines, const char *sentence)
 
 // ---- the reader ----
 
+static void change_fails(const char *change, const char *sentence)
+{
+    char line[512];
+    snprintf(line, sizeof line, "{\"changes\":[{\"op\":\"truncate\",\"table\":\"t\"},%s]}", change);
+    char expected[256];
+    snprintf(expected, sizeof expected, "line 1: change 2: %s", sentence);
+    lines_fail(LINES(line), expected);
+}
+
 static void the_line_of_the_contract(void **state)
 {
     (void)state;
@@ -122,6 +131,16 @@ static void values_have_types_and_keep_their_bytes(void **state)
         "1 xid 0 #0 insert public.t new(z:T'te\xc3\xa9xt \"q\"',i:I'-5',"
         "big:I'123456789012345678901234567890',f:F'1.50',e:F'1e3',yes:B't',no:B'f',n:null,"
         "o:J'{\"b\": 1.10, \"a\": [1,\"]}\\\"\"]}',l:J'[ ]',a:T'')\n");
+}
+
+static void names_are_unescaped(void **state)
+{
+    (void)state;
+    lines_give(LINES("{\"\\u0063hanges\":[{\"o\\u0070\":\"update\",\"table\":\"p\\u002et\",\"new\":"
+                     "{\"\\u0061\":\"x\\ty\"},\"unchanged\":[\"b\\u0063\",\"a\"]}]}"),
+               "1 xid 0 #0 update p.t new(a:unchanged,bc:unchanged)\n");
+    change_fails("{\"op\":\"insert\",\"table\":\"t\",\"new\":{\"a\\u0000b\":1}}",
+                 "a column's name has the character \\u0000");
 }
 
 static void spaces_and_notes_do_not_matter(void **state)
@@ -193,15 +212,6 @@ static void bad_lines_are_named(void **state)
     lines_fail(LINES("{\"xid\":4294967296,\"changes\":[]}"), "\"xid\" must be");
     lines_fail(LINES("{\"time\":\"noon\",\"changes\":[]}"), "\"time\" must look like");
     lines_fail(LINES("{\"more\":1,\"changes\":[]}"), "\"more\" must be");
-}
-
-static void change_fails(const char *change, const char *sentence)
-{
-    char line[512];
-    snprintf(line, sizeof line, "{\"changes\":[{\"op\":\"truncate\",\"table\":\"t\"},%s]}", change);
-    char expected[256];
-    snprintf(expected, sizeof expected, "line 1: change 2: %s", sentence);
-    lines_fail(LINES(line), expected);
 }
 
 static void bad_changes_are_named(void **state)
@@ -594,6 +604,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_line_of_the_contract),
         cmocka_unit_test(values_have_types_and_keep_their_bytes),
+        cmocka_unit_test(names_are_unescaped),
         cmocka_unit_test(spaces_and_notes_do_not_matter),
         cmocka_unit_test(line_numbers_stand_for_positions),
         cmocka_unit_test(unchanged_columns_may_stand_in_new),
