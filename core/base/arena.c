@@ -11,7 +11,6 @@
 #define LARGEST_BLOCK (64u << 10)
 #define ALIGNMENT _Alignof(max_align_t)
 
-// The bytes not handed out yet are zero: blocks come from memory_new and nothing is given back.
 struct arena_block {
     struct arena_block *next;
     size_t used, capacity;
@@ -34,8 +33,9 @@ void arena_release(struct arena *arena)
 
 static struct arena_block *block_new(size_t capacity)
 {
-    struct arena_block *block = memory_new(sizeof *block + capacity);
+    struct arena_block *block = memory_resize(NULL, sizeof *block + capacity);
 
+    block->used = 0;
     block->capacity = capacity;
     return block;
 }
@@ -70,7 +70,7 @@ static struct arena_block *block_for(struct arena *arena, size_t size)
     return arena->blocks = block;
 }
 
-void *arena_new(struct arena *arena, size_t size)
+static void *take(struct arena *arena, size_t size)
 {
     size_t rounded = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     struct arena_block *block = block_for(arena, rounded);
@@ -81,11 +81,17 @@ void *arena_new(struct arena *arena, size_t size)
     return piece;
 }
 
+void *arena_new(struct arena *arena, size_t size)
+{
+    return memset(take(arena, size), 0, size);
+}
+
 void *arena_copy(struct arena *arena, const void *bytes, size_t size)
 {
-    char *copy = arena_new(arena, size + 1);
+    char *copy = take(arena, size + 1);
 
     if (size > 0)
         memcpy(copy, bytes, size);
+    copy[size] = '\0';
     return copy;
 }

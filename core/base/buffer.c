@@ -81,7 +81,11 @@ void buffer_append_text(struct buffer *buffer, const char *text)
 
 void buffer_append_byte(struct buffer *buffer, char byte)
 {
-    buffer_append(buffer, &byte, 1);
+    char *place = buffer_reserve(buffer, 1);
+    if (place == NULL)
+        return;
+    *place = byte;
+    written(buffer, 1);
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
@@ -108,25 +112,17 @@ void buffer_append_format(struct buffer *buffer, const char *format, ...)
 
 // ---- JSON strings ----
 
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
-}
-
 // The length of what can be copied as it is.
 static size_t plain_run(const char *bytes, size_t size)
 {
-    size_t run = 0;
+    size_t run = utf8_plain(bytes, size);
 
     while (run < size) {
-        if (is_plain((unsigned char)bytes[run])) {
-            run++;
-            continue;
-        }
         size_t length = utf8_length(bytes + run, size - run);
         if (length < 2)
             break;
         run += length;
+        run += utf8_plain(bytes + run, size - run);
     }
     return run;
 }
@@ -146,6 +142,17 @@ static void append_escape(struct buffer *buffer, unsigned char byte)
 
 void buffer_append_json_string(struct buffer *buffer, const char *bytes, size_t size)
 {
+    bool fits = !buffer->overflowed && size + 2 <= buffer->maximum - buffer->size;
+    char *place = fits && plain_run(bytes, size) == size ? buffer_reserve(buffer, size + 2) : NULL;
+
+    if (place != NULL) {
+        place[0] = '"';
+        if (size > 0)
+            memcpy(place + 1, bytes, size);
+        place[size + 1] = '"';
+        written(buffer, size + 2);
+        return;
+    }
     buffer_append_byte(buffer, '"');
     for (size_t at = 0; at < size;) {
         size_t run = plain_run(bytes + at, size - at);

@@ -2,7 +2,10 @@
 // UTF-8 as RFC 3629 has it.
 #include "rowcast/utf8.h"
 
+#include <endian.h>
 #include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
 
 static bool continues(unsigned char byte)
 {
@@ -64,4 +67,46 @@ size_t utf8_cut(const char *bytes, size_t size, size_t limit)
         if (!continues((unsigned char)bytes[limit - back]))
             return limit - back;
     return limit; // not UTF-8 anyway
+}
+
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+// The high bit of each byte that is 0, and perhaps of some behind such a one.
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EACH_BYTE(1)) & ~word;
+}
+
+// How many of the 8 bytes come before the first one that is not plain.
+static size_t plain_in_word(const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    word = le64toh(word);
+    uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word;
+    uint64_t special = zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\')) |
+                       zero_bytes(word ^ EACH_BYTE(0x7f));
+    uint64_t found = (word | below_space | special) & EACH_BYTE(0x80);
+    return found ? (size_t)__builtin_ctzll(found) / 8 : sizeof word;
+}
+
+static bool plain_byte(unsigned char byte)
+{
+    return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+size_t utf8_plain(const char *bytes, size_t size)
+{
+    size_t run = 0;
+
+    while (size - run >= 8) {
+        size_t plain = plain_in_word(bytes + run);
+        run += plain;
+        if (plain < 8)
+            return run;
+    }
+    while (run < size && plain_byte((unsigned char)bytes[run]))
+        run++;
+    return run;
 }

@@ -11,6 +11,8 @@
 #include "rowcast/row.h"
 #include "rowcast/siblings.h"
 
+#define TABLE_ROOM 160 // of a table's usual name
+
 struct lua_list {
     struct sibling_list list;
     uint32_t generation;
@@ -50,11 +52,19 @@ static void set_metatable(lua_State *lua, int metatable)
 
 // ---- ctx.rows ----
 
-// "trades" is public.trades, "depot.bays" is itself.
-static const char *check_table(lua_State *lua, int index)
+// "trades" is public.trades, "depot.bays" is itself. In `room` where it fits there.
+static const char *check_table(lua_State *lua, int index, char room[TABLE_ROOM])
 {
-    const char *name = luaL_checkstring(lua, index);
-    return strchr(name, '.') ? name : lua_pushfstring(lua, "public.%s", name);
+    static const char schema[] = "public.";
+    size_t size;
+    const char *name = luaL_checklstring(lua, index, &size);
+    if (memchr(name, '.', size))
+        return name;
+    if (size + sizeof schema > TABLE_ROOM)
+        return lua_pushfstring(lua, "%s%s", schema, name);
+    memcpy(room, schema, sizeof schema - 1);
+    memcpy(room + sizeof schema - 1, name, size + 1);
+    return room;
 }
 
 static int check_op(lua_State *lua, int index)
@@ -101,7 +111,8 @@ static int context_rows(lua_State *lua)
 {
     struct vm *vm = vm_of(lua);
     lua_settop(lua, 4);
-    const char *table = check_table(lua, 1);
+    char room[TABLE_ROOM];
+    const char *table = check_table(lua, 1, room);
     if (!vm->transaction || !vm->transaction->whole) {
         lua_pushnil(lua);
         lua_pushliteral(lua, "the transaction is too large to be seen whole");

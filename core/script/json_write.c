@@ -69,6 +69,19 @@ static size_t count_keys(lua_State *lua, int index)
     return count;
 }
 
+// [.., key, value]
+static struct json_key read_key(lua_State *lua)
+{
+    struct json_key key = {.is_number = lua_type(lua, -2) == LUA_TNUMBER};
+    if (key.is_number)
+        key.number = lua_tonumber(lua, -2);
+    else if (lua_type(lua, -2) == LUA_TSTRING)
+        key.text = lua_tolstring(lua, -2, &key.size);
+    else
+        luaL_error(lua, "a table key that is a %s has no order", luaL_typename(lua, -2));
+    return key;
+}
+
 struct json_key *json_keys(lua_State *lua, int index, size_t *count)
 {
     *count = count_keys(lua, index);
@@ -77,56 +90,99 @@ struct json_key *json_keys(lua_State *lua, int index, size_t *count)
     size_t i = 0;
     lua_pushnil(lua);
     while (lua_next(lua, index)) { // [keys, key, value]
-        struct json_key *key = &keys[i++];
-        key->is_number = lua_type(lua, -2) == LUA_TNUMBER;
-        if (key->is_number)
-            key->number = lua_tonumber(lua, -2);
-        else if (lua_type(lua, -2) == LUA_TSTRING)
-            key->text = lua_tolstring(lua, -2, &key->size);
-        else
-            luaL_error(lua, "a table key that is a %s has no order", luaL_typename(lua, -2));
+        keys[i++] = read_key(lua);
         lua_pop(lua, 1);
     }
     qsort(keys, *count, sizeof *keys, compare_keys);
     return keys;
 }
 
-// ---- values ----
+// ---- members ----
 
-static void write_value(lua_State *lua, int index, struct buffer *out, int depth);
-
-// [..., table, keys] with the key's value pushed on top.
-static void push_member(lua_State *lua, int table, const struct json_key *key)
+// Puts the newest of the keys where it belongs.
+static void sort_in(struct json_key *keys, size_t newest)
 {
+    struct json_key key = keys[newest];
+    for (; newest > 0 && compare_keys(&keys[newest - 1], &key) > 0; newest--)
+        keys[newest] = keys[newest - 1];
+    keys[newest] = key;
+}
+
+// [..] -> [.., values]; false, and nothing, if they are too many.
+static bool take_few(lua_State *lua, struct json_members *members)
+{
+    lua_pushnil(lua);
+    while (lua_next(lua, members->table)) { // [.., values, key, value]
+        if (members->count == JSON_FEW_MEMBERS) {
+            lua_settop(lua, members->bottom);
+            return false;
+        }
+        members->few[members->count] = read_key(lua);
+        members->few[members->count].place = lua_gettop(lua) - 1;
+        sort_in(members->few, members->count++);
+        lua_insert(lua, -2); // [.., values, value, key]
+    }
+    return true;
+}
+
+void json_members_open(lua_State *lua, int index, struct json_members *members)
+{
+    luaL_checkstack(lua, JSON_FEW_MEMBERS + 8, "tables nested too deep");
+    members->table = index;
+    members->bottom = lua_gettop(lua);
+    members->count = 0;
+    members->keys = members->few;
+    if (take_few(lua, members))
+        vm_charge(lua, members->count);
+    else
+        members->keys = json_keys(lua, index, &members->count);
+    members->top = lua_gettop(lua);
+}
+
+void json_members_close(lua_State *lua, struct json_members *members)
+{
+    lua_settop(lua, members->bottom);
+}
+
+int json_member(lua_State *lua, struct json_members *members, size_t i)
+{
+    const struct json_key *key = &members->keys[i];
+    lua_settop(lua, members->top);
+    if (members->keys == members->few)
+        return key->place;
     if (key->is_number)
         lua_pushnumber(lua, key->number);
     else
         lua_pushlstring(lua, key->text, key->size);
-    lua_rawget(lua, table);
+    lua_rawget(lua, members->table);
+    return lua_gettop(lua);
 }
+
+// ---- values ----
+
+static void write_value(lua_State *lua, int index, struct buffer *out, int depth);
 
 static void write_object(lua_State *lua, int index, struct buffer *out, int depth)
 {
-    size_t count;
-    struct json_key *keys = json_keys(lua, index, &count); // [keys]
+    struct json_members members;
+    json_members_open(lua, index, &members);
     buffer_append_byte(out, '{');
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < members.count; i++) {
+        const struct json_key *key = &members.keys[i];
         if (i > 0)
             buffer_append_byte(out, ',');
-        if (keys[i].is_number) {
+        if (key->is_number) {
             buffer_append_byte(out, '"');
-            json_write_number(lua, keys[i].number, out);
+            json_write_number(lua, key->number, out);
             buffer_append_byte(out, '"');
         } else {
-            buffer_append_json_string(out, keys[i].text, keys[i].size);
+            buffer_append_json_string(out, key->text, key->size);
         }
         buffer_append_byte(out, ':');
-        push_member(lua, index, &keys[i]); // [keys, value]
-        write_value(lua, lua_gettop(lua), out, depth);
-        lua_pop(lua, 1);
+        write_value(lua, json_member(lua, &members, i), out, depth);
     }
     buffer_append_byte(out, '}');
-    lua_pop(lua, 1);
+    json_members_close(lua, &members);
 }
 
 static void write_array(lua_State *lua, int index, size_t count, struct buffer *out, int depth)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Rows to events: calls the handler of each change and frames what it returns.
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,15 +41,12 @@ const char *function_position(lua_State *lua, int index)
 
 // ---- messages ----
 
-// [..]: "key":value of the table at `index`.
-static void write_member(lua_State *lua, int index, const struct json_key *key, struct buffer *out)
+static void write_member(lua_State *lua, struct json_members *members, size_t i, struct buffer *out)
 {
-    buffer_append_json_string(out, key->text, key->size);
+    buffer_append_json_string(out, members->keys[i].text, members->keys[i].size);
     buffer_append_byte(out, ':');
-    lua_pushlstring(lua, key->text, key->size);
-    lua_rawget(lua, index);
-    json_write(lua, -1, out);
-    lua_pop(lua, 1);
+    json_write(lua, json_member(lua, members, i), out);
+    buffer_append_byte(out, ',');
 }
 
 static bool key_is(const struct json_key *key, const char *name)
@@ -58,30 +54,40 @@ static bool key_is(const struct json_key *key, const char *name)
     return key->size == strlen(name) && memcmp(key->text, name, key->size) == 0;
 }
 
-void message_write(lua_State *lua, int index, const char *extra, bool is_event, struct buffer *out)
+// The place of the member on the stack until the next call, or 0.
+static int find_member(lua_State *lua, struct json_members *members, const char *name)
 {
-    size_t count;
-    struct json_key *keys = json_keys(lua, index, &count); // [keys]
+    for (size_t i = 0; i < members->count; i++)
+        if (!members->keys[i].is_number && key_is(&members->keys[i], name))
+            return json_member(lua, members, i);
+    return 0;
+}
+
+static void write_members(lua_State *lua, struct json_members *members, const char *extra,
+                          bool is_event, struct buffer *out)
+{
     buffer_append_byte(out, '{');
-    for (size_t i = 0; i < count; i++) {
-        if (keys[i].is_number)
+    for (size_t i = 0; i < members->count; i++) {
+        if (members->keys[i].is_number)
             luaL_error(lua, "a message has names as keys, no numbers");
-        if (!key_is(&keys[i], "type"))
-            continue;
-        write_member(lua, index, &keys[i], out);
-        buffer_append_byte(out, ',');
+        if (key_is(&members->keys[i], "type"))
+            write_member(lua, members, i, out);
     }
     buffer_append_text(out, extra);
-    for (size_t i = 0; i < count; i++) {
-        if (key_is(&keys[i], "type") || (is_event && key_is(&keys[i], "topic")))
-            continue;
-        write_member(lua, index, &keys[i], out);
-        buffer_append_byte(out, ',');
-    }
+    for (size_t i = 0; i < members->count; i++)
+        if (!key_is(&members->keys[i], "type") && !(is_event && key_is(&members->keys[i], "topic")))
+            write_member(lua, members, i, out);
     if (out->size > 0 && out->bytes[out->size - 1] == ',')
         out->size--;
     buffer_append_byte(out, '}');
-    lua_pop(lua, 1);
+}
+
+void message_write(lua_State *lua, int index, const char *extra, bool is_event, struct buffer *out)
+{
+    struct json_members members;
+    json_members_open(lua, index, &members);
+    write_members(lua, &members, extra, is_event, out);
+    json_members_close(lua, &members);
 }
 
 // What goes out instead of an event beyond the limit: its plain top-level values (or its type alone,
@@ -130,25 +136,25 @@ static const char *keep_name(struct script *script, const char *text, size_t siz
     return (const char *)(uintptr_t)offset;
 }
 
-static void take_type(lua_State *lua, int index, struct script *script, struct script_event *event)
+static void take_type(lua_State *lua, struct json_members *members, struct script *script,
+                      struct script_event *event)
 {
-    lua_getfield(lua, index, "type");
-    if (lua_type(lua, -1) != LUA_TSTRING)
+    int place = find_member(lua, members, "type");
+    if (place == 0 || lua_type(lua, place) != LUA_TSTRING)
         refuse(lua, "an event without 'type'; a string is expected");
-    const char *type = lua_tolstring(lua, -1, &event->type_size);
+    const char *type = lua_tolstring(lua, place, &event->type_size);
     if (event->type_size == 0 || event->type_size > MAX_TYPE_SIZE)
         refuse(lua, "an event whose 'type' is not 1 to 128 bytes long");
     event->type = keep_name(script, type, event->type_size);
-    lua_pop(lua, 1);
 }
 
-// [.., topic] -> [..]
-static void add_topic(lua_State *lua, struct script *script, struct script_event *event)
+// The topic at that place on the stack; 0: none.
+static void add_topic(lua_State *lua, int place, struct script *script, struct script_event *event)
 {
-    if (lua_type(lua, -1) != LUA_TSTRING)
+    if (place == 0 || lua_type(lua, place) != LUA_TSTRING)
         refuse(lua, "an event without 'topic'; a string or a list of strings is expected");
     size_t size;
-    const char *name = lua_tolstring(lua, -1, &size);
+    const char *name = lua_tolstring(lua, place, &size);
     if (size == 0 || size > EVENT_MAX_TOPIC_SIZE)
         refuse(lua, "an event whose 'topic' is not 1 to 255 bytes long");
     bool twice = false;
@@ -160,38 +166,44 @@ static void add_topic(lua_State *lua, struct script *script, struct script_event
     if (!twice)
         event->topics[event->topic_count++] =
             (struct script_topic){keep_name(script, name, size), size};
-    lua_pop(lua, 1);
 }
 
-static void take_topics(lua_State *lua, int index, struct script *script,
+static void take_topics(lua_State *lua, struct json_members *members, struct script *script,
                         struct script_event *event)
 {
-    lua_getfield(lua, index, "topic");
-    if (!lua_istable(lua, -1)) {
-        add_topic(lua, script, event);
+    int place = find_member(lua, members, "topic");
+    if (place == 0 || !lua_istable(lua, place)) {
+        add_topic(lua, place, script, event);
         return;
     }
     for (int i = 1;; i++) {
-        lua_rawgeti(lua, -1, i);
+        lua_rawgeti(lua, place, i); // [.., topic]
         if (lua_isnil(lua, -1))
             break;
-        add_topic(lua, script, event);
+        add_topic(lua, lua_gettop(lua), script, event);
+        lua_pop(lua, 1);
     }
-    lua_pop(lua, 2);
+    lua_pop(lua, 1);
     if (event->topic_count == 0)
         refuse(lua, "an event with an empty list as 'topic'");
 }
 
-static void refuse_own_keys(lua_State *lua, int index)
+static void refuse_own_keys(lua_State *lua, struct json_members *members)
 {
     static const char *const keys[] = {"id", "timestamp", "snapshot"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        lua_getfield(lua, index, keys[i]);
-        if (!lua_isnil(lua, -1))
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (find_member(lua, members, keys[i]))
             refuse(lua,
                    lua_pushfstring(lua, "an event that sets '%s', which the core adds", keys[i]));
-        lua_pop(lua, 1);
-    }
+}
+
+// The members that the core adds, with their commas.
+static void write_extra(const struct event_id *id, const char *time, char *extra)
+{
+    extra = stpcpy(extra, "\"id\":\"");
+    event_id_text(id, extra);
+    extra = stpcpy(extra + EVENT_ID_TEXT_LENGTH, "\",\"timestamp\":\"");
+    stpcpy(stpcpy(extra, time), "\",");
 }
 
 static struct script_event *add_event(struct script *script)
@@ -217,14 +229,16 @@ static void make_event(lua_State *lua, int index, struct row_run *run)
     struct script_event *event = add_event(script);
     event->id = run->id;
     event->id.emit = (uint16_t)script->event_count;
-    take_type(lua, index, script, event);
-    take_topics(lua, index, script, event);
-    refuse_own_keys(lua, index);
-    char id[EVENT_ID_TEXT_SIZE], extra[EVENT_ID_TEXT_SIZE + CLOCK_TEXT_SIZE + 32];
-    event_id_text(&event->id, id);
-    snprintf(extra, sizeof extra, "\"id\":\"%s\",\"timestamp\":\"%s\",", id, run->time);
+    struct json_members members;
+    json_members_open(lua, index, &members);
+    take_type(lua, &members, script, event);
+    take_topics(lua, &members, script, event);
+    refuse_own_keys(lua, &members);
+    char extra[EVENT_ID_TEXT_SIZE + CLOCK_TEXT_SIZE + 32];
+    write_extra(&event->id, run->time, extra);
     buffer_clear(&script->encoded);
-    message_write(lua, index, extra, true, &script->encoded);
+    write_members(lua, &members, extra, true, &script->encoded);
+    json_members_close(lua, &members);
     size_t size = script->encoded.wanted;
     if (size > script->limits.max_event)
         write_notice(lua, index, extra, size, true, &script->encoded);

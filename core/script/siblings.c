@@ -10,6 +10,7 @@
 #include "rowcast/memory.h"
 #include "rowcast/value.h"
 
+#define FEW_CHANGES 4
 #define STEPS_OF_LOOK 20
 #define STEPS_OF_CHANGE 10
 #define STEPS_OF_SORTED 50 // a change
@@ -134,9 +135,22 @@ static void sort_tables(struct siblings *siblings, size_t *steps)
     *steps += transaction->change_count * STEPS_OF_CHANGE;
 }
 
+// Most transactions are small, and of one table while a script asks for another.
+static bool is_absent(const struct transaction *transaction, const char *name)
+{
+    bool absent = transaction->change_count <= FEW_CHANGES;
+    for (uint32_t i = 0; absent && i < transaction->change_count; i++) {
+        const struct relation *relation = transaction->changes[i].relation;
+        absent = !relation || strcmp(relation->name, name) != 0;
+    }
+    return absent;
+}
+
 static struct table *look(struct siblings *siblings, const char *name, size_t *steps)
 {
     *steps += STEPS_OF_LOOK;
+    if (is_absent(siblings->transaction, name))
+        return NULL;
     if (!siblings->sorted)
         sort_tables(siblings, steps);
     return find_table(siblings, name, strlen(name));

@@ -396,14 +396,30 @@ static int read_lsn(const struct reading *reading, const struct slice *line, str
     return 0;
 }
 
+// Shorter than strtod, which reads the rest.
+static double parse_number(const struct slice *number)
+{
+    char text[64];
+    double value = 0;
+    if (number->size >= sizeof text)
+        return -1;
+    if (number->kind == SLICE_INTEGER && number->text[0] != '-') {
+        for (uint32_t i = 0; i < number->size; i++)
+            value = value * 10 + (number->text[i] - '0');
+        return value;
+    }
+    memcpy(text, number->text, number->size);
+    text[number->size] = '\0';
+    return strtod(text, NULL);
+}
+
 static int read_xid(const struct reading *reading, const struct slice *line, struct head *head)
 {
     const struct slice *xid = given(line, "xid");
     if (!xid)
         return 0;
-    char text[64] = "";
-    bool number = (xid->kind == SLICE_INTEGER || xid->kind == SLICE_REAL) && xid->size < 64;
-    double value = number ? strtod(memcpy(text, xid->text, xid->size), NULL) : -1;
+    bool number = xid->kind == SLICE_INTEGER || xid->kind == SLICE_REAL;
+    double value = number ? parse_number(xid) : -1;
     if (!(value >= 0 && value <= UINT32_MAX) || value != (double)(uint32_t)value)
         return complain(reading, "\"xid\" must be a whole number from 0 to 4294967295");
     head->xid = (uint32_t)value;

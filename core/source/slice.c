@@ -194,17 +194,11 @@ static bool skip_escape(struct reader *reader)
     return true;
 }
 
-static bool is_plain(unsigned char byte)
-{
-    return byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
-}
-
 // Behind the opening quote, up to behind the closing one.
 static bool skip_string(struct reader *reader, bool *escaped)
 {
     for (;;) {
-        while (reader->at < reader->end && is_plain((unsigned char)*reader->at))
-            reader->at++;
+        reader->at += utf8_plain(reader->at, (size_t)(reader->end - reader->at));
         int byte = peek(reader);
         size_t length;
         if (byte == '"') {
@@ -417,6 +411,10 @@ size_t slice_unescape(const struct slice *string, char *to)
 {
     const char *at = string->text, *end = at + string->size;
     char *from = to;
+    if (!string->escaped) {
+        memmove(to, at, string->size);
+        return string->size;
+    }
     while (at < end) {
         if (*at != '\\') {
             *to++ = *at++;

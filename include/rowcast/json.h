@@ -29,9 +29,28 @@ struct json_key {
     double number;
     const char *text; // of the string key, alive as long as the table holds it
     size_t size;
+    int place; // of its value on the stack, see json_members
 };
 
 // Pushes a userdata that holds the sorted keys of the table at `index`; raises for keys of other types.
 struct json_key *json_keys(lua_State *lua, int index, size_t *count);
+
+// The members of the table at `index` in the order of its keys: few of them in this struct and on the stack,
+// so that writing a table allocates nothing in the VM. What is pushed while they are open is popped by
+// json_member and json_members_close.
+#define JSON_FEW_MEMBERS 24
+
+struct json_members {
+    int table, bottom, top; // places on the stack
+    size_t count;
+    struct json_key *keys;
+    struct json_key few[JSON_FEW_MEMBERS];
+};
+
+void json_members_open(lua_State *lua, int index, struct json_members *members);
+void json_members_close(lua_State *lua, struct json_members *members);
+
+// The place of the value of keys[i], until the next call.
+int json_member(lua_State *lua, struct json_members *members, size_t i);
 
 #endif

@@ -11,4 +11,7 @@ size_t utf8_length(const char *bytes, size_t size);
 // How many of the first `limit` bytes one can keep without cutting a character in two.
 size_t utf8_cut(const char *bytes, size_t size, size_t limit);
 
+// How many bytes it begins with are printable ASCII but " and \: what JSON strings hold as it is.
+size_t utf8_plain(const char *bytes, size_t size);
+
 #endif

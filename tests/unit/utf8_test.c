@@ -2,6 +2,7 @@
 // Tests of utf8.c.
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -96,6 +97,27 @@ static void cuts_keep_characters_whole(void **state)
     assert_int_equal(utf8_cut("\x80\x80\x80\x80\x80\x80", 6, 5), 5); // nothing to keep whole
 }
 
+static void plain_runs_end_at_the_first_special_byte(void **state)
+{
+    char text[40];
+
+    (void)state;
+    for (int byte = 0; byte < 256; byte++) {
+        bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+        for (size_t at = 0; at < sizeof text; at++) {
+            for (int after = 0; after < 3; after++) { // what stands behind must not matter
+                memset(text, 'a', sizeof text);
+                if (at + 1 < sizeof text)
+                    text[at + 1] = "\x01\"a"[after];
+                text[at] = (char)byte;
+                size_t end = at + 1 < sizeof text && after < 2 ? at + 1 : sizeof text;
+                assert_int_equal(utf8_plain(text, sizeof text), plain ? end : at);
+                assert_int_equal(utf8_plain(text, at), at);
+            }
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +125,7 @@ int main(void)
         cmocka_unit_test(what_is_no_character_has_none),
         cmocka_unit_test(all_short_sequences_agree_with_the_definition),
         cmocka_unit_test(cuts_keep_characters_whole),
+        cmocka_unit_test(plain_runs_end_at_the_first_special_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
