@@ -16,6 +16,7 @@ struct vm {
     lua_Alloc allocate; // LuaJIT's own
     void *allocate_user;
     size_t memory, memory_limit;
+    bool seldom;   // garbage is collected: most of the memory is free
     int64_t steps; // left in this call
     bool stopped;  // the budget is spent: every further instruction raises
     // Registry references: made once, looked up without allocating.

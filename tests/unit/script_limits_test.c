@@ -344,6 +344,22 @@ static void many_rows_leave_no_memory_behind(void **state)
     assert_true(script_memory(fixture->script) < 2048 * KIB);
 }
 
+// Whatever is in use: garbage alone never counts as too much.
+static void garbage_is_collected_in_time(void **state)
+{
+    struct fixture *fixture = *state;
+    for (int used = 0; used <= 5000; used += 1000) { // KiB
+        char body[256];
+        snprintf(body, sizeof body,
+                 "local kept, s = {}, ('x'):rep(1020) for i = 1, %d do kept[i] = s .. i end "
+                 "for i = 1, 40000 do local t = s .. i end",
+                 used);
+        insert(fixture, body);
+        run(fixture, "1");
+        assert_string_equal(fixture->failures, "");
+    }
+}
+
 // ---- errors ----
 
 static void every_kind_of_error_is_told(void **state)
@@ -667,6 +683,7 @@ int main(void)
         TEST(a_memory_bomb_in_a_pcall_is_stopped),
         TEST(a_huge_event_is_stopped),
         TEST(many_rows_leave_no_memory_behind),
+        TEST(garbage_is_collected_in_time),
         TEST(every_kind_of_error_is_told),
         TEST(error_objects_are_not_called),
         TEST(xpcall_works_as_it_should),
