@@ -27,7 +27,7 @@ struct vm *vm_of(lua_State *lua)
 }
 
 // How far the memory may grow over what is in use before a collection begins, in percent. While a large part of
-// the limit is free, collecting seldom costs nothing and saves a tenth of the time: even three times a quarter
+// the limit is free, collecting seldom costs nothing and saves a fifteenth of a row's time: even three times a quarter
 // is below the limit. Only notes a number, so that the allocator may call it.
 static void set_pause(struct vm *vm)
 {

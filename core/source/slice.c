@@ -11,6 +11,7 @@
 #include "rowcast/utf8.h"
 
 #define LONGEST_DOUBLE 300 // digits that are below the largest double for certain
+#define KEPT_SLICES 65536  // room for more is given back with the next text
 #define FEW_KEYS 32        // are compared with each other
 
 // Invariant: at <= end. After `wrong` is set nothing is read.
@@ -294,6 +295,8 @@ int slices_read(struct slices *slices, const char *text, size_t size)
 {
     struct reader reader = {slices, text, text, text + size, 0};
     slices->count = 0;
+    if (slices->capacity > KEPT_SLICES)
+        slices_release(slices);
     if (!read_value(&reader))
         return -1;
     skip_space(&reader);

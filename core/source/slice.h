@@ -8,8 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SLICE_MAX_SIZE UINT32_MAX // of a text
-#define SLICE_MAX_DEPTH 2048      // of nested values
+#define SLICE_MAX_DEPTH 2048 // of nested values
 #define SLICE_DEPTH                                                                                \
     4 // so deep members are slices of their own; a container below is one slice with its bytes
 
@@ -44,7 +43,7 @@ struct slices {
 void slices_init(struct slices *slices);
 void slices_release(struct slices *slices);
 
-// Cuts a text that ends with `size` bytes: 0, or -1 with `wrong` and `byte`. What was cut before is gone.
+// Cuts a text of less than 4 GiB: 0, or -1 with `wrong` and `byte`. What was cut before is gone.
 int slices_read(struct slices *slices, const char *text, size_t size);
 
 // Walks an object's members or an array's elements. `member` begins as NULL.

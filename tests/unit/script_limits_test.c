@@ -356,7 +356,8 @@ static void garbage_is_collected_in_time(void **state)
                  used);
         insert(fixture, body);
         run(fixture, "1");
-        assert_string_equal(fixture->failures, "");
+        if (fixture->failure_count > 0)
+            fail_msg("%d KiB in use: %s", used, fixture->failure);
     }
 }
 
