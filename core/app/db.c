@@ -21,6 +21,9 @@ static int run_verb(const char *verb, const struct settings *settings,
         .database = settings->database,
         .slot = settings->slot,
         .publication = settings->publication,
+        .replay_wal = (uint64_t)settings->replay_wal,
+        .slot_limit = (uint64_t)settings->slot_limit,
+        .recreate_slot = settings->recreate_slot,
     };
     int result;
     if (strcmp(verb, "setup") == 0)

@@ -13,7 +13,7 @@ const char *health_word(const struct health *health)
 {
     if (!health_ready(health))
         return "unavailable";
-    return health->scripts_ok ? "ok" : "degraded";
+    return health->scripts_ok && !health->slot_risky ? "ok" : "degraded";
 }
 
 static void write_check(struct buffer *out, const char *name, const char *text)
@@ -30,14 +30,19 @@ void health_write_alive(struct buffer *out)
 
 void health_write_ready(const struct health *health, enum health_reader reader, struct buffer *out)
 {
-    bool withheld = health->source_private && reader == HEALTH_PUBLIC;
+    bool away = health->source_private && reader == HEALTH_PUBLIC;
     const char *status = health_word(health);
     buffer_append_text(out, "{\"status\":");
     buffer_append_json_string(out, status, strlen(status));
     buffer_append_text(out, ",\"checks\":{");
-    write_check(out, "source", withheld ? HEALTH_SOURCE_AWAY : health->source);
+    write_check(out, "source", away ? HEALTH_SOURCE_AWAY : health->source);
     buffer_append_byte(out, ',');
     write_check(out, "scripts", health->scripts);
+    if (health->slot[0]) {
+        buffer_append_byte(out, ',');
+        bool withheld = reader == HEALTH_PUBLIC && strcmp(health->slot, "ok") != 0;
+        write_check(out, "slot", withheld ? HEALTH_SLOT_RISK : health->slot);
+    }
     if (health->draining) {
         buffer_append_byte(out, ',');
         write_check(out, "process", "draining");

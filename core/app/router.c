@@ -286,6 +286,7 @@ static int start_postgres(struct router *router, struct fault *fault)
         .publication = settings->publication,
         .history_time = settings->history_time,
         .replay_wal = (uint64_t)settings->replay_wal,
+        .recreate_slot = settings->recreate_slot,
         .retry = true,
     };
     router->waits_for_setup = settings->setup && set_up(router, &config, fault) != 0;
@@ -374,10 +375,21 @@ static void on_end_of_turn(uv_prepare_t *handle)
     pause_source(router, server_congested(router->server));
 }
 
+static void watch_slot(struct router *router)
+{
+    struct slot slot;
+    if (!router->postgres)
+        return;
+    postgres_source_slot(router->postgres, &slot);
+    if (guard_look(&router->guard, &slot, &router->health))
+        publish_health(router);
+}
+
 static void on_tick(uv_timer_t *handle)
 {
     struct router *router = container_of(handle, struct router, tick);
     history_evict(router->history, clock_now());
+    watch_slot(router);
     clients_tick(router->clients, uv_now(router->loop), router->health.source_ok);
     struct fault fault;
     if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
@@ -494,6 +506,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
                                     .wait = SUBSCRIBE_WAIT,
                                     .metrics = &router->metrics};
     router->clients = clients_new(&config);
+    guard_init(&router->guard, settings->slot, settings->slot_limit, settings->replay_wal);
     set_script_health(router, true, "ok");
     if (load_scripts(settings, &router->script, fault) != 0 || check_database(router, fault) != 0)
         goto fail;

@@ -5,6 +5,7 @@
 
 #include "rowcast/admin.h"
 #include "rowcast/clients.h"
+#include "rowcast/guard.h"
 #include "rowcast/health.h"
 #include "rowcast/history.h"
 #include "rowcast/metrics.h"
@@ -28,6 +29,7 @@ struct router {
     struct recorded_source *recorded;
     struct source_identity identity;
     struct health health;
+    struct guard guard;
     struct metrics metrics;
     struct admin *admin; // NULL: off
     int64_t started;     // microseconds

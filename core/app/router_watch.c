@@ -31,6 +31,20 @@ void router_note_scripts(struct router *router)
 
 // ---- gathering ----
 
+static void gather_slot(const struct router *router, struct status_source *source)
+{
+    struct slot slot;
+    postgres_source_slot(router->postgres, &slot);
+    if (slot.seen != 0)
+        source->retained = (int64_t)slot.retained;
+    if (slot.server > source->server)
+        source->server = slot.server;
+    if (source->connected)
+        source->lag_bytes = (int64_t)slot.lag_bytes;
+    if (source->system)
+        source->lag_milliseconds = slot.lag_milliseconds;
+}
+
 static void gather_postgres(const struct router *router, struct status_source *source)
 {
     struct postgres_progress progress;
@@ -40,16 +54,7 @@ static void gather_postgres(const struct router *router, struct status_source *s
     source->safe = progress.safe;
     source->flushed = progress.flushed;
     source->server = progress.server;
-    source->lag_milliseconds = progress.late;
-    if (progress.streaming)
-        source->lag_bytes =
-            progress.server > progress.safe ? (int64_t)(progress.server - progress.safe) : 0;
-}
-
-// What the slot costs the server would be filled in here; the stream itself does not tell.
-static void gather_slot(struct status_source *source)
-{
-    source->retained = -1;
+    gather_slot(router, source);
 }
 
 static void gather_source(const struct router *router, struct status_source *source)
@@ -66,10 +71,10 @@ static void gather_source(const struct router *router, struct status_source *sou
         .connected = router->connected,
         .lag_bytes = -1,
         .lag_milliseconds = -1,
+        .retained = -1,
     };
     if (router->postgres)
         gather_postgres(router, source);
-    gather_slot(source);
 }
 
 static void gather_workers(const struct router *router, struct status *status)

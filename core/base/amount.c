@@ -80,3 +80,13 @@ void amount_format_duration(int64_t milliseconds, char text[AMOUNT_TEXT_SIZE])
 {
     format(milliseconds, times, text);
 }
+
+void amount_round_size(int64_t bytes, char text[AMOUNT_TEXT_SIZE])
+{
+    static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double number = (double)bytes;
+    int i = 0;
+    for (; number >= 1024 && i < 4; i++)
+        number /= 1024;
+    snprintf(text, AMOUNT_TEXT_SIZE, i ? "%.1f %s" : "%.0f %s", number, names[i]);
+}

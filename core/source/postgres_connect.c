@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postgres_figures.h"
 #include "postgres_source.h"
 #include "rowcast/memory.h"
 #include "timelines.h"
 
 #define ANSWER_MILLISECONDS 10000
 #define TAKEN_OVER_MILLISECONDS 7000
+#define RECREATE_SECONDS "30"
+#define RECREATE_MILLISECONDS 40000 // the server gives up before
 #define LOOK_AGAIN_MILLISECONDS                                                                    \
     1000 // the slot is taken: how soon a standby notices that it is free
 
@@ -102,14 +105,6 @@ static const char *field(const PGresult *result, int column)
     return PQgetisnull(result, 0, column) ? NULL : PQgetvalue(result, 0, column);
 }
 
-static uint64_t lsn_of(const char *text)
-{
-    uint32_t high = 0, low = 0;
-    if (text)
-        sscanf(text, "%" SCNx32 "/%" SCNx32, &high, &low);
-    return (uint64_t)high << 32 | low;
-}
-
 static bool is_true(const char *text)
 {
     return text && text[0] == 't';
@@ -138,7 +133,7 @@ static void on_identified(struct postgres_source *source, const PGresult *result
     source->seen_database = memory_text(field(result, 3));
     source->seen_lineage =
         (struct lineage){.timeline = (uint32_t)strtoul(PQgetvalue(result, 0, 1), NULL, 10)};
-    source->server_end = lsn_of(field(result, 2));
+    source->server_end = postgres_lsn(field(result, 2));
     if (source->seen_lineage.timeline > 1)
         trace(source);
     else
@@ -163,13 +158,12 @@ enum check_column {
     CHECK_PLUGIN,
     CHECK_DATABASE,
     CHECK_CURRENT_DATABASE,
-    CHECK_WAL_STATUS,
-    CHECK_CONFIRMED,
     CHECK_PID,
     CHECK_APPLICATION,
     CHECK_ADDRESS,
-    CHECK_SERVER_END,
     CHECK_TABLES,
+    CHECK_INVALIDATION,
+    CHECK_FIGURES,
 };
 
 // Which tables a publication sends: partitions, or the table they are of (`root`).
@@ -210,13 +204,12 @@ void postgres_check(struct postgres_source *source)
     char *command = memory_format(
         "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(), "
         "EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = %s), s.slot_type, s.plugin, "
-        "s.database, pg_catalog.current_database(), s.wal_status, s.confirmed_flush_lsn, "
-        "s.active_pid, "
+        "s.database, pg_catalog.current_database(), s.active_pid, "
         "a.application_name, pg_catalog.host(a.client_addr), "
-        "CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_current_wal_flush_lsn() END, "
         "(WITH RECURSIVE %s SELECT pg_catalog.string_agg(nspname || '.' || relname, E'\\n') "
         "FROM published JOIN pg_catalog.pg_class c ON c.oid = published.oid "
-        "JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE root OR relkind <> 'p'), "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE root OR relkind <> 'p'), " POSTGRES_INVALIDATION_SQL
+        ", " POSTGRES_FIGURES_SQL ", "
         "CASE WHEN pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' "
         "THEN pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) END "
         "FROM (SELECT) AS one "
@@ -275,11 +268,10 @@ static void stand_by_for(struct postgres_source *source, const PGresult *result)
 }
 
 // The sentence for what is missing, or NULL.
-static const char *find_missing(const PGresult *result, const char **said)
+static const char *find_missing(const PGresult *result, enum slot_wal wal, const char **said)
 {
     const char *type = field(result, CHECK_SLOT_TYPE);
     const char *database = field(result, CHECK_DATABASE);
-    const char *status = field(result, CHECK_WAL_STATUS);
     if (is_true(field(result, CHECK_RECOVERY)))
         return POSTGRES_STANDBY;
     if (strcmp(*said = field(result, CHECK_WAL_LEVEL), "logical") != 0)
@@ -294,9 +286,8 @@ static const char *find_missing(const PGresult *result, const char **said)
         return POSTGRES_SLOT_PLUGIN;
     if (strcmp(*said = database, field(result, CHECK_CURRENT_DATABASE)) != 0)
         return POSTGRES_SLOT_DATABASE;
-    if (status && strcmp(status, "lost") == 0)
-        return POSTGRES_SLOT_LOST;
-    return NULL;
+    *said = postgres_invalidation(field(result, CHECK_INVALIDATION));
+    return wal == SLOT_WAL_LOST ? POSTGRES_SLOT_LOST : NULL;
 }
 
 // From the newest transaction that was delivered on, which has to come again, as the proof that the log is
@@ -315,19 +306,72 @@ static void start_replication(struct postgres_source *source)
     free(command);
 }
 
+// ---- a lost slot ----
+
+// In one go: the slot is dropped only if it is lost still, as another instance may have been quicker. The server
+// itself ends the wait for open transactions.
+static void recreate_slot(struct postgres_source *source, const char *why)
+{
+    if (!source->recreating)
+        snprintf(source->gap, sizeof source->gap, "the slot was lost, as %s, and is made anew",
+                 why);
+    source->recreating = true;
+    char *command = memory_format(
+        "SET statement_timeout = '" RECREATE_SECONDS "s'; "
+        "SELECT pg_catalog.pg_drop_replication_slot(slot_name) "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = '%s' AND wal_status = 'lost'; "
+        "SELECT pg_catalog.pg_create_logical_replication_slot('%s', 'pgoutput') WHERE NOT EXISTS "
+        "(SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = '%s'); "
+        "SET statement_timeout = 0",
+        source->slot, source->slot, source->slot);
+    ask(source, POSTGRES_RECREATING, command);
+    postgres_wake(source, RECREATE_MILLISECONDS);
+    free(command);
+}
+
+static void on_recreated(struct postgres_source *source, const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (!state) {
+        source->recreating = false;
+        postgres_check(source);
+    } else if (strcmp(state, "57014") == 0) {
+        postgres_fail_as(
+            source,
+            "The lost replication slot \"{slot}\" in {where} could not be made anew within "
+            "{said} seconds, because a slot waits for all open transactions that have written. "
+            "This is tried again; end them, the oldest first: SELECT pid, usename, "
+            "application_name, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT "
+            "NULL ORDER BY xact_start;",
+            RECREATE_SECONDS);
+    } else {
+        postgres_fail_result(source, result);
+    }
+}
+
+static bool is_to_be_recreated(const struct postgres_source *source, const char *missing)
+{
+    return (source->recreate && missing == POSTGRES_SLOT_LOST) ||
+           (source->recreating && missing == POSTGRES_NO_SLOT);
+}
+
 static void on_checked(struct postgres_source *source, const PGresult *result)
 {
     const char *said = NULL;
-    uint64_t server_end = lsn_of(field(result, CHECK_SERVER_END));
-    if (server_end > source->server_end)
-        source->server_end = server_end; // a standby's connection is older than what it takes over
-    const char *missing = find_missing(result, &said);
-    if (missing) {
+    int64_t now = (int64_t)uv_now(source->loop);
+    postgres_figures_take(&source->figures, result, CHECK_FIGURES, now);
+    if (source->figures.server > source->server_end)
+        source->server_end =
+            source->figures.server; // a standby's connection is older than what it takes over
+    const char *missing = find_missing(result, source->figures.wal, &said);
+    if (is_to_be_recreated(source, missing)) {
+        recreate_slot(source, said);
+    } else if (missing) {
         postgres_fail_as(source, missing, said);
     } else if (field(result, CHECK_PID)) {
         stand_by_for(source, result);
     } else {
-        source->confirmed = lsn_of(field(result, CHECK_CONFIRMED));
+        source->confirmed = source->figures.confirmed;
         postgres_recognise(source);
         free(source->published);
         source->published = memory_text(field(result, CHECK_TABLES));
@@ -365,13 +409,15 @@ static void on_answer(struct postgres_source *source, const PGresult *result)
         on_traced(source, result, rows);
     else if (source->state == POSTGRES_CHECKING && rows)
         on_checked(source, result);
+    else if (source->state == POSTGRES_RECREATING)
+        on_recreated(source, result);
     else if (source->state == POSTGRES_STARTING)
         on_start_refused(source, result);
     else
         postgres_fail_result(source, result);
 }
 
-// A command's answer is its first result; it is complete when there is no further one.
+// A command's answer is its first result, or the error of several; it is complete when there is no further one.
 static void take_answer(struct postgres_source *source)
 {
     while (!PQisBusy(source->conn)) {
@@ -388,17 +434,16 @@ static void take_answer(struct postgres_source *source)
             PQclear(first);
             return;
         }
-        if (source->result)
-            PQclear(result);
-        else
-            source->result = result;
+        bool counts = !source->result || PQresultStatus(result) == PGRES_FATAL_ERROR;
+        PQclear(counts ? source->result : result);
+        source->result = counts ? result : source->result;
     }
 }
 
 void postgres_connect_proceed(struct postgres_source *source)
 {
     if (source->state == POSTGRES_CONNECTING) {
-        postgres_unwatch(source);
+        postgres_socket_pause(&source->socket);
         PostgresPollingStatusType status = PQconnectPoll(source->conn);
         if (status == PGRES_POLLING_OK)
             identify(source);

@@ -35,6 +35,7 @@ static void start_anew(struct postgres_source *source)
     source->acknowledged = 0;
     source->last.lsn = 0;
     source->cut = false;
+    source->lag = (struct lag){0};
     forget_window(source);
     remember_cluster(source);
 }
@@ -121,14 +122,15 @@ static void compare(struct postgres_source *source)
         compare_slot(source);
 }
 
-// What is found stays in `gap` until the stream has begun.
+// What is found, or was known before, stays in `gap` until the stream has begun.
 void postgres_recognise(struct postgres_source *source)
 {
     if (source->safe == 0) {
         remember_cluster(source);
         return;
     }
-    compare(source);
+    if (!source->gap[0])
+        compare(source);
     if (source->gap[0])
         start_anew(source);
     else

@@ -2,7 +2,7 @@
 // rowcast db drop: slot first, then publication.
 #include <stdlib.h>
 
-#include "postgres_inspect.h"
+#include "postgres_plan.h"
 #include "rowcast/memory.h"
 
 // A slot that outlives its publication would be stuck for ever: hence the order.
@@ -49,29 +49,88 @@ static int run(struct postgres_session *session, const char *sql, FILE *out, str
     return 0;
 }
 
-static int carry_out(struct postgres_session *session, const struct postgres_facts *facts,
-                     const struct drop *drop, bool dry_run, FILE *out, struct fault *fault)
+static void describe_reader(const struct postgres_facts *facts, char *text, size_t size)
 {
-    if (dry_run) {
-        fprintf(out, "%s%s%s%s", drop->slot ? drop->slot : "", drop->slot ? "\n" : "",
-                drop->publication ? drop->publication : "", drop->publication ? "\n" : "");
-        return 0;
-    }
-    if (facts->slot && facts->pid)
-        return postgres_fault(fault, &session->place,
-                              "The replication slot \"{slot}\" in {where} is being read by the "
-                              "process {said}: stop that router first, then: rowcast db drop",
-                              facts->pid);
+    snprintf(text, size, "the process %s (%.64s on %.64s)", facts->pid,
+             facts->application ? facts->application : "unnamed",
+             facts->address ? facts->address : "the server's machine");
+}
+
+static int refuse_reader(const struct postgres_session *session, const struct postgres_facts *facts,
+                         struct fault *fault)
+{
+    char reader[256], said[512];
+    describe_reader(facts, reader, sizeof reader);
+    snprintf(said, sizeof said,
+             "%s. Stop that router first (if it is not one: SELECT pg_terminate_backend(%s);)",
+             reader, facts->pid);
+    return postgres_fault(
+        fault, &session->place,
+        "The replication slot \"{slot}\" in {where} is being read by {said}, then run "
+        "again: rowcast db drop",
+        said);
+}
+
+static int check(const struct postgres_session *session, const struct postgres_facts *facts,
+                 struct fault *fault)
+{
+    if (facts->standby)
+        return postgres_fault(fault, &session->place, POSTGRES_STANDBY, NULL);
+    if (postgres_check_slot(session, facts, fault) < 0)
+        return -1;
     if (facts->publication && !facts->publication_owned)
         return postgres_fault(
             fault, &session->place,
             "The publication \"{publication}\" in {where} belongs to {said}, so the "
             "user \"{user}\" may not drop it. Let that user run: rowcast db drop",
             facts->publication_owner);
+    if (facts->slot && !facts->may_replicate)
+        return postgres_fault(fault, &session->place, POSTGRES_NO_REPLICATION, NULL);
+    return 0;
+}
+
+static void print(const struct postgres_facts *facts, const struct drop *drop, FILE *out)
+{
+    char reader[256];
+    describe_reader(facts, reader, sizeof reader);
+    if (facts->slot && facts->pid)
+        fprintf(out, "-- the slot is being read by %s: stop that router first\n", reader);
+    if (drop->slot)
+        fprintf(out, "%s\n", drop->slot);
+    if (drop->publication)
+        fprintf(out, "%s\n", drop->publication);
+}
+
+// What was there has gone: in words.
+static void tell(const struct postgres_session *session, const struct drop *drop, FILE *out)
+{
+    if (!drop->slot && !drop->publication) {
+        fprintf(out, "-- nothing to do: neither slot \"%s\" nor publication \"%s\" is there\n",
+                session->place.slot, session->place.publication);
+        return;
+    }
+    fprintf(out, "-- removed:");
+    if (drop->slot)
+        fprintf(out, " slot \"%s\"", session->place.slot);
+    if (drop->publication)
+        fprintf(out, "%s publication \"%s\"", drop->slot ? "," : "", session->place.publication);
+    fprintf(out, "; replica identities stay as they are\n");
+}
+
+static int carry_out(struct postgres_session *session, const struct postgres_facts *facts,
+                     const struct drop *drop, bool dry_run, FILE *out, struct fault *fault)
+{
+    if (check(session, facts, fault) < 0)
+        return -1;
+    if (dry_run) {
+        print(facts, drop, out);
+        return 0;
+    }
+    if (facts->slot && facts->pid)
+        return refuse_reader(session, facts, fault);
     if (run(session, drop->slot, out, fault) < 0 || run(session, drop->publication, out, fault) < 0)
         return -1;
-    fprintf(out, "-- %s; replica identities stay as they are\n",
-            drop->slot || drop->publication ? "done" : "nothing to do");
+    tell(session, drop, out);
     return 0;
 }
 

@@ -24,10 +24,9 @@ const char POSTGRES_NO_SLOT[] =
     "The replication slot \"{slot}\" does not exist in {where}: it is the place in the "
     "stream up to which all was read. Create it with: rowcast db setup";
 const char POSTGRES_SLOT_LOST[] =
-    "The replication slot \"{slot}\" in {where} is lost: it fell further behind than "
-    "max_slot_wal_keep_size allows, and the changes since then are gone. Make a new one "
-    "with: rowcast db drop; rowcast db setup. Clients are then told to fetch their state "
-    "anew.";
+    "The replication slot \"{slot}\" in {where} is lost: {said}, and the changes since then "
+    "are gone. Make a new one with: rowcast db setup --recreate-slot (or let the router do it: "
+    "--recreate-slot, ROWCAST_RECREATE_SLOT=on). Clients are then told to fetch their state anew.";
 const char POSTGRES_SLOT_DATABASE[] =
     "The replication slot \"{slot}\" belongs to the database \"{said}\", not to {where}. "
     "Choose another name with --slot (ROWCAST_SLOT) and run: rowcast db setup";
@@ -61,6 +60,11 @@ static const char NO_PUBLICATION_THEN[] =
     "The publication \"{publication}\" did not exist yet, or does not any more, where the "
     "slot \"{slot}\" of {where} stands, and changes without it cannot be read. Skip them "
     "with: rowcast db setup. Clients are then told to fetch their state anew.";
+
+static const char SLOT_LOST_THEN[] =
+    "The replication slot \"{slot}\" in {where} is lost: {said}. Make a new one with: rowcast db setup "
+    "--recreate-slot (or let the router do it: --recreate-slot, ROWCAST_RECREATE_SLOT=on). Clients are "
+    "then told to fetch their state anew.";
 
 // The first rule whose texts both occur (NULL: any) gives the sentence.
 struct rule {
@@ -125,7 +129,9 @@ static const struct rule result_rules[] = {
     {"55000", "was not created in this database",
      "The replication slot \"{slot}\" belongs to another database than {where}. Choose "
      "another name with --slot (ROWCAST_SLOT) and run: rowcast db setup"},
-    {"55000", "invalidated", POSTGRES_SLOT_LOST},
+    {"55000", "invalidated", SLOT_LOST_THEN},
+    {"55000", "can no longer get changes from replication slot", SLOT_LOST_THEN},
+    {"55000", "can no longer access replication slot", SLOT_LOST_THEN},
     {"55000", "wal_level",
      "{where} does not log row changes: {said}. As a superuser run: ALTER SYSTEM SET "
      "wal_level = 'logical'; and restart the server."},
@@ -139,7 +145,7 @@ static const struct rule result_rules[] = {
      "The user \"{user}\" may not do this in {where}: {said}. Let the owner of the tables do "
      "it: rowcast db setup --dry-run prints the SQL."},
     {"55P03", NULL,
-     "A table in {where} stayed locked by another transaction for 10 seconds: {said}. Nothing "
+     "A table in {where} stayed locked by another transaction: {said}. Nothing "
      "was changed; SELECT * FROM pg_stat_activity shows who is at work. Then run it again."},
     {"57P01", NULL,
      "{where} ended the connection: {said} (somebody called pg_terminate_backend, the slot's "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postgres_figures.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 
@@ -28,15 +29,16 @@ enum fact_column {
     FACT_SLOT_TYPE,
     FACT_PLUGIN,
     FACT_SLOT_DATABASE,
-    FACT_WAL_STATUS,
     FACT_PID,
     FACT_APPLICATION,
     FACT_ADDRESS,
-    FACT_CONFIRMED,
-    FACT_LAG,
-    FACT_RETAINED,
-    FACT_SAFE_BYTES,
-    FACT_SLOT_LIMIT,
+    FACT_KEEP_SIZE,
+    FACT_INVALIDATION,
+    FACT_HOLDER,
+    FACT_REMEDY,
+    FACT_FIGURES,
+    FACT_CONFIRMED = FACT_FIGURES + 2,
+    FACT_DELIVERED = FACT_FIGURES + 5,
 };
 
 static const char facts_sql[] =
@@ -45,23 +47,17 @@ static const char facts_sql[] =
     "has_database_privilege(current_database(), 'CREATE'), "
     "p.oid IS NOT NULL, p.puballtables, p.pubupdate OR p.pubdelete, p.pubviaroot, "
     "pg_has_role(p.pubowner, 'USAGE'), pg_get_userbyid(p.pubowner), "
-    "s.slot_name IS NOT NULL, s.slot_type, s.plugin, s.database, s.wal_status, s.active_pid, "
-    "a.application_name, host(a.client_addr), s.confirmed_flush_lsn, "
-    "greatest(pg_wal_lsn_diff(l.lsn, s.confirmed_flush_lsn), 0), "
-    "greatest(pg_wal_lsn_diff(l.lsn, s.restart_lsn), 0), s.safe_wal_size, "
-    "current_setting('max_slot_wal_keep_size') "
+    "s.slot_name IS NOT NULL, s.slot_type, s.plugin, s.database, s.active_pid, "
+    "a.application_name, host(a.client_addr), current_setting('max_slot_wal_keep_size'), " POSTGRES_INVALIDATION_SQL
+    ", o.holder, o.remedy, " POSTGRES_FIGURES_SQL ", w.write_lsn "
     "FROM (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() "
     "ELSE pg_current_wal_lsn() END AS lsn) l "
     "JOIN pg_catalog.pg_roles r ON r.rolname = current_user "
     "LEFT JOIN pg_catalog.pg_publication p ON p.pubname = $1 "
     "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = $2 "
-    "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid";
-
-static int64_t bytes_of(const PGresult *result, int column)
-{
-    const char *text = postgres_field(result, 0, column);
-    return text ? strtoll(text, NULL, 10) : -1;
-}
+    "LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid "
+    "LEFT JOIN pg_catalog.pg_stat_replication w ON w.pid = s.active_pid "
+    "LEFT JOIN " POSTGRES_HOLDER_SQL(POSTGRES_HOLDER_QUERY) " AS o ON true";
 
 static void take_publication(struct postgres_facts *facts, const PGresult *result)
 {
@@ -79,15 +75,18 @@ static void take_slot(struct postgres_facts *facts, const PGresult *result)
     facts->slot_type = postgres_field(result, 0, FACT_SLOT_TYPE);
     facts->plugin = postgres_field(result, 0, FACT_PLUGIN);
     facts->slot_database = postgres_field(result, 0, FACT_SLOT_DATABASE);
-    facts->wal_status = postgres_field(result, 0, FACT_WAL_STATUS);
     facts->pid = postgres_field(result, 0, FACT_PID);
     facts->application = postgres_field(result, 0, FACT_APPLICATION);
     facts->address = postgres_field(result, 0, FACT_ADDRESS);
     facts->confirmed = postgres_field(result, 0, FACT_CONFIRMED);
-    facts->slot_limit = postgres_field(result, 0, FACT_SLOT_LIMIT);
-    facts->lag = bytes_of(result, FACT_LAG);
-    facts->retained = bytes_of(result, FACT_RETAINED);
-    facts->safe_bytes = bytes_of(result, FACT_SAFE_BYTES);
+    facts->keep_size = postgres_field(result, 0, FACT_KEEP_SIZE);
+    facts->invalidation = postgres_invalidation(postgres_field(result, 0, FACT_INVALIDATION));
+    struct slot *figures = &facts->figures;
+    postgres_figures_take(figures, result, FACT_FIGURES, 1);
+    postgres_figures_holder(figures, result, FACT_HOLDER);
+    uint64_t delivered = postgres_lsn(postgres_field(result, 0, FACT_DELIVERED));
+    if (delivered && figures->server > delivered)
+        figures->lag_bytes = figures->server - delivered;
 }
 
 static int inspect_server(struct postgres_session *session, struct postgres_facts *facts,
@@ -252,6 +251,7 @@ static int inspect_table(struct postgres_session *session, struct postgres_table
     table->partitioned = *postgres_field(result, 0, TABLE_KIND) == 'p';
     table->owned = postgres_is_true(result, 0, TABLE_OWNED);
     table->owner = postgres_field(result, 0, TABLE_OWNER);
+    table->oid = postgres_field(result, 0, TABLE_OID);
     table->published = postgres_is_true(result, 0, TABLE_PUBLISHED);
     table->unfit = unfit(result);
     return inspect_leaves(session, table, fault);

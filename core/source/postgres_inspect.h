@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "postgres_session.h"
+#include "rowcast/slot.h"
 
 // A table of the scripts, as the catalog has it. Texts live in `result`.
 struct postgres_table_facts {
@@ -15,7 +16,7 @@ struct postgres_table_facts {
     char *suggestion; // for one that does not exist; NULL: nothing is near
     bool exists, partitioned;
     bool owned; // by the user, or a role of the user's
-    const char *owner;
+    const char *owner, *oid;
     const char *unfit; // why it can never be published; NULL: it can
     bool published;
     bool identified;      // UPDATE and DELETE can name the row everywhere
@@ -31,9 +32,10 @@ struct postgres_facts {
     const char *publication_owner;
 
     bool slot;
-    const char *slot_type, *plugin, *slot_database, *wal_status, *pid, *application, *address;
-    const char *confirmed, *slot_limit;
-    int64_t lag, retained, safe_bytes; // bytes; -1: unknown
+    const char *slot_type, *plugin, *slot_database, *pid, *application, *address;
+    const char *confirmed, *keep_size;
+    const char *invalidation; // why it is lost
+    struct slot figures;      // lag_bytes: what its reader has not taken
 
     struct postgres_table_facts *tables;
     size_t table_count;

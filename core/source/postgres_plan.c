@@ -25,6 +25,25 @@ bool postgres_lacks_root(const struct postgres_facts *facts)
 
 // ---- what stands in the way ----
 
+int postgres_check_slot(const struct postgres_session *session, const struct postgres_facts *facts,
+                        struct fault *fault)
+{
+    const struct postgres_place *place = &session->place;
+    size_t size = strlen(place->slot);
+    if (size == 0 || size > 63 ||
+        strspn(place->slot, "abcdefghijklmnopqrstuvwxyz0123456789_") != size)
+        return postgres_fault(fault, place, POSTGRES_SLOT_NAME, NULL);
+    if (!facts->slot)
+        return 0;
+    if (strcmp(facts->slot_type, "logical") != 0)
+        return postgres_fault(fault, place, POSTGRES_SLOT_PHYSICAL, NULL);
+    if (strcmp(facts->plugin, "pgoutput") != 0)
+        return postgres_fault(fault, place, POSTGRES_SLOT_PLUGIN, facts->plugin);
+    if (strcmp(facts->slot_database, facts->database) != 0)
+        return postgres_fault(fault, place, POSTGRES_SLOT_DATABASE, facts->slot_database);
+    return 0;
+}
+
 #define COMPLAINTS_SIZE 1000 // of text; what comes after it is counted
 
 struct complaints {
@@ -233,10 +252,13 @@ void postgres_plan_make(const struct postgres_session *session, const struct pos
     plan->identities = identities(facts, plan);
     plan->publication = publication(session, facts, plan);
     plan->root = root(session, facts);
-    if (!facts->slot)
+    bool lost = facts->slot && facts->figures.wal == SLOT_WAL_LOST;
+    if (lost)
+        plan->drop = slot_call(session, "SELECT pg_drop_replication_slot(", ");");
+    if (!facts->slot || lost)
         plan->slot =
             slot_call(session, "SELECT pg_create_logical_replication_slot(", ", 'pgoutput');");
-    if (facts->slot && stuck)
+    if (facts->slot && stuck && !lost)
         plan->skip =
             slot_call(session, "SELECT pg_replication_slot_advance(", ", pg_current_wal_lsn());");
 }
@@ -246,6 +268,7 @@ void postgres_plan_release(struct postgres_plan *plan)
     free(plan->identities);
     free(plan->publication);
     free(plan->root);
+    free(plan->drop);
     free(plan->slot);
     free(plan->skip);
 }

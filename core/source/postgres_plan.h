@@ -12,16 +12,22 @@ struct postgres_plan {
     char *identities;  // ALTER TABLE ... REPLICA IDENTITY FULL; several statements
     char *publication; // CREATE PUBLICATION, or ALTER PUBLICATION ... ADD TABLE
     char *root;        // ALTER PUBLICATION ... SET (publish_via_partition_root = true)
+    char *drop;        // SELECT pg_drop_replication_slot(...), for one that is lost
     char *slot;        // SELECT pg_create_logical_replication_slot(...)
     char *skip;        // SELECT pg_replication_slot_advance(...), for one that is stuck
     const struct postgres_table_facts *foreign; // a table of these that the user does not own
 };
+
+// -1 with a sentence if a slot of that name cannot be ours: it is refused, whatever is to be done with it.
+int postgres_check_slot(const struct postgres_session *session, const struct postgres_facts *facts,
+                        struct fault *fault);
 
 // -1 with a sentence for every table that cannot be routed as it is.
 int postgres_check_tables(const struct postgres_session *session,
                           const struct postgres_facts *facts, bool identity_full,
                           struct fault *fault);
 
+// A slot that is lost is replaced.
 void postgres_plan_make(const struct postgres_session *session, const struct postgres_facts *facts,
                         bool stuck, struct postgres_plan *plan);
 void postgres_plan_release(struct postgres_plan *plan);

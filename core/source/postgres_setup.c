@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
 // rowcast db setup: publication first, then slot.
 #include <string.h>
+#include <unistd.h>
 
+#include "postgres_lock.h"
 #include "postgres_plan.h"
 #include "postgres_slot.h"
 
-// A statement waits so long at most for a lock that the application holds.
-#define BEGIN "BEGIN; SET LOCAL lock_timeout = '10s'"
+// Whoever needs the table meanwhile queues up behind a statement that waits for its lock: so it waits shortly, and
+// more often.
+#define BEGIN "BEGIN; SET LOCAL lock_timeout = '500ms'"
+#define LOCK_NOT_AVAILABLE "55P03" // SQLSTATE
+#define LOCK_TRIES 10
+#define LOCK_PAUSE 1 // seconds
 
 // ---- what is refused ----
 
@@ -16,28 +22,9 @@ static int refuse(const struct postgres_session *session, const char *sentence, 
     return postgres_fault(fault, &session->place, sentence, said);
 }
 
-static int check_slot(const struct postgres_session *session, const struct postgres_facts *facts,
-                      struct fault *fault)
-{
-    const char *name = session->place.slot;
-    if (!*name || strlen(name) > 63 ||
-        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name))
-        return refuse(session, POSTGRES_SLOT_NAME, NULL, fault);
-    if (!facts->slot)
-        return 0;
-    if (strcmp(facts->slot_type, "logical") != 0)
-        return refuse(session, POSTGRES_SLOT_PHYSICAL, NULL, fault);
-    if (strcmp(facts->plugin, "pgoutput") != 0)
-        return refuse(session, POSTGRES_SLOT_PLUGIN, facts->plugin, fault);
-    if (strcmp(facts->slot_database, facts->database) != 0)
-        return refuse(session, POSTGRES_SLOT_DATABASE, facts->slot_database, fault);
-    if (facts->wal_status && strcmp(facts->wal_status, "lost") == 0)
-        return refuse(session, POSTGRES_SLOT_LOST, NULL, fault);
-    return 0;
-}
-
 // A dry run prints the SQL for the first two instead.
-static int check_server(const struct postgres_session *session, const struct postgres_facts *facts,
+static int check_server(const struct postgres_session *session,
+                        const struct postgres_config *config, const struct postgres_facts *facts,
                         bool dry_run, struct fault *fault)
 {
     if (facts->standby)
@@ -46,7 +33,11 @@ static int check_server(const struct postgres_session *session, const struct pos
         return refuse(session, POSTGRES_WAL_LEVEL, facts->wal_level, fault);
     if (!dry_run && !facts->may_replicate)
         return refuse(session, POSTGRES_NO_REPLICATION, NULL, fault);
-    return check_slot(session, facts, fault);
+    if (postgres_check_slot(session, facts, fault) < 0)
+        return -1;
+    if (facts->slot && facts->figures.wal == SLOT_WAL_LOST && !config->recreate_slot)
+        return refuse(session, POSTGRES_SLOT_LOST, facts->invalidation, fault);
+    return 0;
 }
 
 static int refuse_foreign(const struct postgres_session *session, const struct postgres_plan *plan,
@@ -116,6 +107,7 @@ static void print_plan(const struct postgres_session *session, const struct post
         buffer_release(&role);
     }
     print_publication(plan, out);
+    print(out, plan->drop);
     print(out, plan->slot);
     print(out, plan->skip);
 }
@@ -127,42 +119,74 @@ static bool is_empty(const struct postgres_plan *plan)
 
 // ---- doing ----
 
-static int run(struct postgres_session *session, const char *sql, struct fault *fault)
+static int run(struct postgres_session *session, const char *sql, bool *locked, struct fault *fault)
 {
     if (!sql)
         return 0;
     PGresult *result = PQexec(session->conn, sql); // identities are several statements
     ExecStatusType status = PQresultStatus(result);
     int failed = 0;
-    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK)
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         failed = postgres_fault_result(fault, &session->place, result);
+        if (locked)
+            *locked = state && strcmp(state, LOCK_NOT_AVAILABLE) == 0;
+    }
     PQclear(result);
     return failed;
 }
 
-static int run_publication(struct postgres_session *session, const struct postgres_plan *plan,
-                           FILE *out, struct fault *fault)
+// All of it, or nothing. `locked`: because somebody holds a lock, so that it may be tried again.
+static int try_publication(struct postgres_session *session, const struct postgres_plan *plan,
+                           bool *locked, struct fault *fault)
+{
+    const char *const statements[] = {BEGIN, plan->identities, plan->publication, plan->root,
+                                      "COMMIT"};
+    int failed = 0;
+    for (size_t i = 0; i < sizeof statements / sizeof *statements && failed == 0; i++)
+        failed = run(session, statements[i], locked, fault);
+    if (failed < 0)
+        PQclear(PQexec(session->conn, "ROLLBACK"));
+    return failed;
+}
+
+static int run_publication(struct postgres_session *session, const struct postgres_facts *facts,
+                           const struct postgres_plan *plan, FILE *out, struct fault *fault)
 {
     if (!plan->identities && !plan->publication && !plan->root)
         return 0;
-    if (run(session, BEGIN, fault) < 0 || run(session, plan->identities, fault) < 0 ||
-        run(session, plan->publication, fault) < 0 || run(session, plan->root, fault) < 0 ||
-        run(session, "COMMIT", fault) < 0)
-        return -1; // closing the connection undoes it
+    for (int tries = 1;; tries++) {
+        bool locked = false;
+        if (try_publication(session, plan, &locked, fault) == 0)
+            break;
+        if (!locked)
+            return -1;
+        struct postgres_lock lock;
+        postgres_lock_find(session, facts, plan->identities != NULL, &lock);
+        if (tries == LOCK_TRIES)
+            return postgres_lock_refuse(session, &lock, LOCK_TRIES, fault);
+        fprintf(out, "-- waiting for %s: it holds a lock on a table\n", lock.holder);
+        fflush(out);
+        sleep(LOCK_PAUSE);
+    }
     print_publication(plan, out);
     return 0;
 }
 
 static int run_plan(struct postgres_session *session, const struct postgres_config *config,
-                    const struct postgres_plan *plan, FILE *out, struct fault *fault)
+                    const struct postgres_facts *facts, const struct postgres_plan *plan, FILE *out,
+                    struct fault *fault)
 {
-    if (run_publication(session, plan, out, fault) < 0)
+    if (run_publication(session, facts, plan, out, fault) < 0)
         return -1;
+    if (run(session, plan->drop, NULL, fault) < 0)
+        return -1;
+    print(out, plan->drop);
     if (plan->slot && postgres_slot_create(session, config, out, fault) < 0)
         return -1;
     print(out, plan->slot);
     if (plan->skip) {
-        if (run(session, plan->skip, fault) < 0)
+        if (run(session, plan->skip, NULL, fault) < 0)
             return -1;
         fprintf(out, "%s -- changes from before the publication cannot be read\n", plan->skip);
     }
@@ -183,7 +207,7 @@ static int carry_out(struct postgres_session *session, const struct postgres_con
         print_publication(plan, out);
         return -1;
     }
-    return run_plan(session, config, plan, out, fault);
+    return run_plan(session, config, facts, plan, out, fault);
 }
 
 // A slot that stands before the publication's creation, as after the publication was made anew. One
@@ -202,7 +226,7 @@ static int set_up(struct postgres_session *session, const struct postgres_config
                   struct fault *fault)
 {
     bool stuck;
-    if (check_server(session, facts, dry_run, fault) < 0 ||
+    if (check_server(session, config, facts, dry_run, fault) < 0 ||
         postgres_check_tables(session, facts, identity_full, fault) < 0 ||
         look_for_stuck(session, facts, &stuck, fault) < 0)
         return -1;

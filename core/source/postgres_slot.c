@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "postgres_figures.h"
 #include "rowcast/clock.h"
 
 #define FIRST_LOOK_MICROSECONDS 2000000
@@ -14,21 +15,11 @@
 // ---- whom it waits for ----
 
 static const char oldest_sql[] =
-    "SELECT * FROM (SELECT 'the transaction of PID ' || pid || ' (user ' || usename || "
-    "coalesce(', ' || nullif(application_name, ''), '') || ', ' || state || ', open for ' || "
-    "extract(epoch FROM now() - xact_start)::bigint || ' s)', "
-    "'SELECT pg_terminate_backend(' || pid || ');', age(backend_xid) FROM "
-    "pg_catalog.pg_stat_activity "
-    "WHERE backend_xid IS NOT NULL UNION ALL "
-    "SELECT 'the prepared transaction ' || quote_literal(gid) || ' (user ' || owner || ', open for "
-    "' || "
-    "extract(epoch FROM now() - prepared)::bigint || ' s)', "
-    "'ROLLBACK PREPARED ' || quote_literal(gid) || ';', age(transaction) "
-    "FROM pg_catalog.pg_prepared_xacts) o ORDER BY 3 DESC LIMIT 1";
+    "SELECT o.holder, o.remedy FROM " POSTGRES_HOLDER_SQL(POSTGRES_HOLDER_QUERY) " AS o";
 
 struct holder {
-    char name[512];   // "the transaction of PID ..."
-    char remedy[256]; // SQL
+    char name[SLOT_HOLDER_SIZE];   // "the transaction of PID ..."
+    char remedy[SLOT_REMEDY_SIZE]; // SQL
 };
 
 // Looks through a connection of its own: the one that makes the slot is waiting.

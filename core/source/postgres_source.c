@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postgres_figures.h"
 #include "rowcast/memory.h"
 
 #define BACKOFF_FIRST 100 // milliseconds
@@ -41,69 +42,32 @@ static void on_handle_closed(uv_handle_t *handle)
     postgres_free_when_idle(source);
 }
 
-static void on_poll_closed(uv_handle_t *handle)
+static void on_probe_closed(uv_handle_t *handle)
 {
-    on_handle_closed(handle);
-    free(handle);
+    struct postgres_source *source =
+        container_of((uv_timer_t *)handle, struct postgres_source, probe.timer);
+    source->handles--;
+    postgres_free_when_idle(source);
 }
 
-void postgres_unwatch(struct postgres_source *source)
+static void on_socket(void *user, bool broken, int events)
 {
-    if (source->poll)
-        uv_poll_stop(source->poll);
-    source->events = 0;
-}
-
-static void forget_socket(struct postgres_source *source)
-{
-    if (source->poll)
-        uv_close((uv_handle_t *)source->poll, on_poll_closed);
-    source->poll = NULL;
-    source->events = 0;
-}
-
-static void on_socket(uv_poll_t *poll, int status, int events)
-{
-    struct postgres_source *source = poll->data;
-    if (status < 0)
-        source->events = 0; // libuv has stopped the handle
+    struct postgres_source *source = user;
     if (source->state == POSTGRES_STREAMING)
-        postgres_stream_proceed(source, status < 0 || (events & UV_READABLE));
+        postgres_stream_proceed(source, broken || (events & UV_READABLE));
     else
         postgres_connect_proceed(source);
 }
 
-static void take_socket(struct postgres_source *source)
-{
-    uv_poll_t *poll = memory_new(sizeof *poll);
-    if (uv_poll_init(source->loop, poll, PQsocket(source->conn)) < 0) {
-        free(poll); // the timer ends the attempt
-        return;
-    }
-    poll->data = source;
-    source->handles++;
-    source->poll = poll;
-    source->fd = PQsocket(source->conn);
-}
-
 void postgres_watch(struct postgres_source *source, int events)
 {
-    if (source->poll && source->fd != PQsocket(source->conn))
-        forget_socket(source);
-    if (!source->poll)
-        take_socket(source);
-    if (!source->poll || events == source->events)
-        return;
-    if (events)
-        uv_poll_start(source->poll, events, on_socket);
-    else
-        postgres_unwatch(source);
-    source->events = events;
+    postgres_socket_watch(&source->socket, source->conn, events);
 }
 
 static void disconnect(struct postgres_source *source)
 {
-    forget_socket(source);
+    postgres_socket_forget(&source->socket);
+    postgres_probe_stop(&source->probe);
     uv_idle_stop(&source->drain);
     uv_timer_stop(&source->timer);
     PQclear(source->result);
@@ -189,6 +153,38 @@ void postgres_fail_result(struct postgres_source *source, const PGresult *result
     postgres_fail(source, &fault);
 }
 
+// ---- the slot's figures ----
+
+static void on_figures(void *user, const PGresult *result, const PGconn *conn)
+{
+    struct postgres_source *source = user;
+    int64_t now = (int64_t)uv_now(source->loop);
+    if (result) {
+        postgres_figures_answer(&source->figures, result, now);
+        lag_mark(&source->lag, source->figures.server, now);
+        return;
+    }
+    struct fault fault;
+    struct postgres_place place = {&source->info, conn, source->slot, source->publication};
+    if (!conn || PQstatus(conn) == CONNECTION_BAD)
+        postgres_fault_connection(&fault, &place);
+    else
+        postgres_fault(&fault, &place,
+                       "{where} does not say in time what the slot \"{slot}\" keeps.", NULL);
+    snprintf(source->figures.unseen, SLOT_UNSEEN_SIZE, "%.*s", SLOT_UNSEEN_SIZE - 1, fault.text);
+}
+
+void postgres_source_slot(struct postgres_source *source, struct slot *slot)
+{
+    *slot = source->figures;
+    uint64_t end = slot->server > source->server_end ? slot->server : source->server_end;
+    slot->lag_bytes = source->safe && end > source->safe ? end - source->safe : 0;
+    int64_t now = (int64_t)uv_now(source->loop), silent = now - (int64_t)source->heard;
+    slot->lag_milliseconds = lag_time(&source->lag, source->safe, now);
+    if (source->state != POSTGRES_STREAMING && source->heard > 0 && silent > slot->lag_milliseconds)
+        slot->lag_milliseconds = silent; // nobody knows what was written meanwhile
+}
+
 // ---- life ----
 
 // What no attempt can mend.
@@ -258,12 +254,15 @@ struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct post
     source->slot = memory_text(config->slot);
     source->publication = memory_text(config->publication);
     source->retry = config->retry;
+    source->recreate = config->recreate_slot;
     window_init(&source->window, config->history_time, config->replay_wal);
     source->decoder = pgoutput_new(postgres_stream_deliver, source);
     uv_timer_init(loop, &source->timer);
     uv_idle_init(loop, &source->drain);
     source->timer.data = source->drain.data = source;
-    source->handles = 2;
+    source->socket = (struct postgres_socket){.loop = loop, .ready = on_socket, .user = source};
+    postgres_probe_init(&source->probe, loop, on_figures, source);
+    source->handles = 3;
     source->state = POSTGRES_RESTING;
     postgres_wake(source, 0);
     return source;
@@ -278,19 +277,6 @@ void postgres_source_pause(struct postgres_source *source, bool paused)
         postgres_stream_brake(source);
 }
 
-// A quiet server answers each second: what it said last is true until then.
-#define PROOF_LASTS 3000 // milliseconds
-
-static int64_t late(const struct postgres_source *source)
-{
-    uint64_t since = uv_now(source->loop) - source->proved;
-    if (source->proved == 0)
-        return -1;
-    if (source->state == POSTGRES_STREAMING && since < PROOF_LASTS)
-        return source->late;
-    return source->late + (int64_t)since;
-}
-
 void postgres_source_progress(const struct postgres_source *source,
                               struct postgres_progress *progress)
 {
@@ -301,7 +287,6 @@ void postgres_source_progress(const struct postgres_source *source,
         .server = source->server_end,
         .safe = source->safe,
         .flushed = held > source->confirmed ? held : source->confirmed,
-        .late = late(source),
     };
 }
 
@@ -318,4 +303,5 @@ void postgres_source_close(struct postgres_source *source)
         uv_cancel((uv_req_t *)&source->resolve.request);
     uv_close((uv_handle_t *)&source->timer, on_handle_closed);
     uv_close((uv_handle_t *)&source->drain, on_handle_closed);
+    postgres_probe_close(&source->probe, on_probe_closed);
 }

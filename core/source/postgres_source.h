@@ -10,7 +10,10 @@
 
 #include "postgres_conninfo.h"
 #include "postgres_fault.h"
+#include "postgres_probe.h"
 #include "postgres_resolve.h"
+#include "postgres_socket.h"
+#include "rowcast/lag.h"
 #include "rowcast/pgoutput.h"
 #include "rowcast/postgres.h"
 #include "rowcast/window.h"
@@ -23,6 +26,7 @@ enum postgres_state {
     POSTGRES_IDENTIFYING, // the answer to IDENTIFY_SYSTEM
     POSTGRES_TRACING,     // the answer to TIMELINE_HISTORY
     POSTGRES_CHECKING,    // what the server and the slot look like
+    POSTGRES_RECREATING,  // a lost slot is being made anew
     POSTGRES_STARTING,    // the answer to START_REPLICATION
     POSTGRES_WAITING,     // another process reads the slot; timer: until the next look
     POSTGRES_STREAMING,   // timer: each second's status
@@ -34,7 +38,7 @@ struct postgres_source {
     struct source_callbacks callbacks;
     void *user;
     char *database, *slot, *publication;
-    bool retry;
+    bool retry, recreate;
 
     enum postgres_state state;
     struct conninfo info;     // as the user gave it; empty before the first attempt
@@ -42,11 +46,13 @@ struct postgres_source {
     struct postgres_resolve resolve;
     PGconn *conn;
     PGresult *result; // the first one of the command under way
-    uv_poll_t *poll;  // of the socket `fd`; NULL while there is none
-    int fd, events;
+    struct postgres_socket socket;
     uv_timer_t timer;
-    uv_idle_t drain; // while libpq holds messages that were not looked at
-    int handles;     // not yet closed
+    uv_idle_t drain;             // while libpq holds messages that were not looked at
+    int handles;                 // not yet closed
+    struct postgres_probe probe; // while streaming: what the slot costs the server
+    struct slot figures;         // and what it said; without the lag
+    struct lag lag;
     bool paused, closing;
 
     struct fault reported; // by `lost`; empty while the stream runs
@@ -62,6 +68,7 @@ struct postgres_source {
     uint64_t server_end;   // how far its log goes
     uint64_t confirmed;    // up to where the slot was acknowledged by anyone
     uint64_t acknowledged; // and by us
+    bool recreating;       // the lost slot is dropped, or about to be: one is made
 
     struct window window; // how far the slot is held back
     uint64_t target;      // where the server was when the stream began
@@ -78,9 +85,6 @@ struct postgres_source {
     } last;            // the newest transaction of which anything was delivered
     bool cut;          // but not all of it
     uint32_t cut_next; // the first of its changes that was not
-    uint64_t proved;   // uv_now when `late` was true; 0: never yet
-    int64_t late;      // milliseconds that what was delivered then was old
-    bool idle;         // nothing but keepalives came since the last keepalive
     bool unproven;    // it is not certain yet that the log is the one that `last` and `safe` are of
     uint64_t heard;   // the last message's uv_now
     uint64_t silence; // milliseconds without a message after which the server counts as dead
@@ -109,7 +113,6 @@ void postgres_free_when_idle(struct postgres_source *source); // closing, and no
 
 // Waits for the connection's socket, which may be another one than before; 0: for nothing.
 void postgres_watch(struct postgres_source *source, int events);
-void postgres_unwatch(struct postgres_source *source); // before libpq may close the socket
 
 // ---- postgres_connect.c ----
 

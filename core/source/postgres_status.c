@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 // rowcast db status: what is there, what is missing, and the command for it.
-#include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include "postgres_plan.h"
+#include "rowcast/amount.h"
 
 struct report {
     FILE *out;
+    const struct postgres_config *config;
     const struct postgres_session *session;
     const struct postgres_facts *facts;
     struct buffer missing; // lines
@@ -38,17 +39,6 @@ static void miss(struct report *report, const char *remedy, const char *format, 
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     buffer_append_format(&report->missing, "  %s\n      %s\n", text, remedy);
-}
-
-static const char *size_text(int64_t bytes, char text[32])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    double number = (double)bytes;
-    int unit = 0;
-    for (; number >= 1024 && unit < 4; unit++)
-        number /= 1024;
-    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", number, units[unit]);
-    return text;
 }
 
 // ---- server and publication ----
@@ -111,39 +101,80 @@ static void report_slot_state(struct report *report)
              "the slot %s belongs to the database %s", name, facts->slot_database);
 }
 
-static void report_retained(struct report *report)
+static void report_lost(struct report *report)
 {
     const struct postgres_facts *facts = report->facts;
-    char size[32], left[32];
-    if (facts->wal_status && strcmp(facts->wal_status, "lost") == 0) {
-        line(report, "retained", "lost");
-        miss(report, "rowcast db drop; rowcast db setup",
-             "the slot fell further behind than max_slot_wal_keep_size (%s)", facts->slot_limit);
+    line(report, "retained", "lost: %s", facts->invalidation);
+    miss(report, "rowcast db setup --recreate-slot   (clients then fetch their state anew)",
+         "the slot is lost: %s (max_slot_wal_keep_size is %s)", facts->invalidation,
+         facts->keep_size);
+}
+
+static void report_risk(struct report *report)
+{
+    const struct postgres_config *config = report->config;
+    const struct slot *figures = &report->facts->figures;
+    enum slot_risk risk = slot_risk(figures, config->slot_limit, SLOT_SAFE);
+    struct slot_terms terms = {config->slot, config->slot_limit, config->replay_wal,
+                               report->facts->pid != NULL};
+    if (risk == SLOT_SAFE)
+        return;
+    struct buffer text;
+    buffer_init(&text, POSTGRES_STATEMENT_MAX);
+    slot_explain(figures, risk, &terms, &text);
+    if (risk == SLOT_EXTENDED)
+        line(report, "", "%.*s", (int)text.size, text.bytes);
+    else
+        buffer_append_format(&report->missing, "  %.*s\n", (int)text.size, text.bytes);
+    buffer_release(&text);
+}
+
+static void report_retained(struct report *report)
+{
+    static const char *const words[] = {"unknown", "reserved", "extended", "unreserved", "lost"};
+    const struct slot *figures = &report->facts->figures;
+    char size[AMOUNT_TEXT_SIZE], left[AMOUNT_TEXT_SIZE];
+    if (figures->wal == SLOT_WAL_LOST) {
+        report_lost(report);
         return;
     }
-    bool bounded = facts->safe_bytes >= 0;
-    line(report, "retained", "%s of WAL (%s; %s%s)", size_text(facts->retained, size),
-         facts->wal_status ? facts->wal_status : "unknown",
-         bounded ? "lost after further " : "max_slot_wal_keep_size is off: it can fill the disk",
-         bounded ? size_text(facts->safe_bytes, left) : "");
-    if (facts->wal_status && strcmp(facts->wal_status, "unreserved") == 0)
-        miss(report, "start the router, or drop a slot that is not needed: rowcast db drop",
-             "the slot is lost at the next checkpoint");
+    bool bounded = figures->safe_bytes >= 0;
+    amount_round_size((int64_t)figures->retained, size);
+    amount_round_size(figures->safe_bytes, left);
+    line(report, "retained", "%s of WAL (%s; %s%s)", size, words[figures->wal],
+         bounded ? "lost after further "
+         : figures->wal == SLOT_WAL_UNRESERVED
+             ? "lost at the next checkpoint"
+             : "max_slot_wal_keep_size is off: it can fill the disk",
+         bounded ? left : "");
+    report_risk(report);
+}
+
+static void report_lag(const struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    const struct slot *figures = &facts->figures;
+    char held[AMOUNT_TEXT_SIZE], behind[AMOUNT_TEXT_SIZE];
+    uint64_t bytes =
+        figures->server > figures->confirmed ? figures->server - figures->confirmed : 0;
+    amount_round_size((int64_t)bytes, held);
+    amount_round_size((int64_t)figures->lag_bytes, behind);
+    line(report, "lag", "%s (confirmed %s, server %s)%s%s%s", held, facts->confirmed,
+         facts->server_lsn, facts->pid ? "; its reader is " : "", facts->pid ? behind : "",
+         facts->pid ? " behind" : "");
 }
 
 static void report_slot(struct report *report)
 {
     const struct postgres_facts *facts = report->facts;
-    char size[32];
     if (!facts->slot) {
         line(report, "slot", "%s: missing", report->session->place.slot);
         miss(report, "rowcast db setup", "the slot %s", report->session->place.slot);
         return;
     }
     report_slot_state(report);
-    if (facts->confirmed && facts->lag >= 0)
-        line(report, "lag", "%s (confirmed %s, server %s)", size_text(facts->lag, size),
-             facts->confirmed, facts->server_lsn);
+    if (facts->confirmed && facts->server_lsn)
+        report_lag(report);
     report_retained(report);
 }
 
@@ -248,7 +279,7 @@ int postgres_status(const struct postgres_config *config, const struct postgres_
         return -1;
     int result = postgres_inspect(&session, tables, table_count, &facts, fault);
     if (result == 0) {
-        struct report report = {out, &session, &facts, {0}};
+        struct report report = {out, config, &session, &facts, {0}};
         buffer_init(&report.missing, POSTGRES_STATEMENT_MAX);
         result = write_report(&report, &session, fault);
         buffer_release(&report.missing);

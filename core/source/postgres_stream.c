@@ -2,8 +2,10 @@
 // The stream itself: messages in, transactions up, positions back.
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "postgres_figures.h"
 #include "postgres_source.h"
 #include "rowcast/clock.h"
 #include "wire.h"
@@ -106,13 +108,6 @@ static void advance(struct postgres_source *source, uint64_t lsn)
     source->callbacks.caught_up(source->user);
 }
 
-// Everything that was committed `late` milliseconds ago is delivered.
-static void note_lateness(struct postgres_source *source, int64_t late)
-{
-    source->late = late > 0 ? late : 0; // clocks differ
-    source->proved = uv_now(source->loop);
-}
-
 static void note_delivered(struct postgres_source *source, uint64_t end_lsn)
 {
     advance(source, end_lsn);
@@ -138,20 +133,16 @@ void postgres_stream_deliver(void *user, struct transaction *transaction)
         return;
     }
     uint64_t end_lsn = transaction->last ? transaction->end_lsn : 0;
-    int64_t committed = transaction->time;
     note_last(source, transaction);
     source->callbacks.transaction(source->user, transaction);
-    if (!end_lsn)
-        return;
-    note_lateness(source, (clock_now() - committed) / 1000);
-    note_delivered(source, end_lsn);
+    if (end_lsn)
+        note_delivered(source, end_lsn);
 }
 
 // ---- messages in ----
 
 static void on_data(struct postgres_source *source, struct wire *wire)
 {
-    source->idle = false;
     wire_u64(wire); // where the record begins: not in order
     uint64_t end = wire_u64(wire);
     wire_u64(wire); // the server's clock
@@ -181,10 +172,6 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
         source->server_end = end;
     if (!pgoutput_in_transaction(source->decoder) && postgres_prove_passed(source, end))
         pass(source, end);
-    // The server may tell of its position while more is on the way: only after silence it is all.
-    if (source->idle && end <= source->safe)
-        note_lateness(source, 0);
-    source->idle = true;
     if (asked && is_streaming(source))
         send_status(source, false);
 }
@@ -306,6 +293,13 @@ void postgres_stream_tick(struct postgres_source *source)
 
 // ---- life ----
 
+static void watch_slot(struct postgres_source *source)
+{
+    char *question = postgres_figures_question(source->slot);
+    postgres_probe_start(&source->probe, source->database, source->conn, question);
+    free(question);
+}
+
 void postgres_stream_begin(struct postgres_source *source)
 {
     source->state = POSTGRES_STREAMING;
@@ -323,6 +317,7 @@ void postgres_stream_begin(struct postgres_source *source)
     source->behind = true;
     source->waits_since = 0;
     source->superseded = false;
+    source->recreating = false;
     source->reported.text[0] = '\0';
     pgoutput_reset(source->decoder);
     postgres_wake(source, STATUS_MILLISECONDS);
@@ -331,6 +326,7 @@ void postgres_stream_begin(struct postgres_source *source)
         send_status(source, true); // a quiet server says by its answer that there is nothing
     if (!flush(source))
         return;
+    watch_slot(source);
     source->callbacks.started(source->user, &source->identity);
     source->gap[0] = '\0';
     if (!source->closing && is_streaming(source))

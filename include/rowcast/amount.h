@@ -21,4 +21,7 @@ int amount_parse_duration(const char *text, int64_t *milliseconds);
 void amount_format_size(int64_t bytes, char text[AMOUNT_TEXT_SIZE]);
 void amount_format_duration(int64_t milliseconds, char text[AMOUNT_TEXT_SIZE]);
 
+// About how much, for people: "1.2 GiB".
+void amount_round_size(int64_t bytes, char text[AMOUNT_TEXT_SIZE]);
+
 #endif

@@ -16,6 +16,8 @@ struct health {
     char source[HEALTH_SENTENCE]; // "ok", or why not
     bool source_private;          // the sentence may name hosts, databases and files
     char scripts[HEALTH_SENTENCE];
+    bool slot_risky;            // the slot makes the server keep too much WAL
+    char slot[HEALTH_SENTENCE]; // "ok", or what it keeps and why; "": there is none
 };
 
 enum health_reader { HEALTH_PUBLIC, HEALTH_OPERATOR };
@@ -23,6 +25,8 @@ enum health_reader { HEALTH_PUBLIC, HEALTH_OPERATOR };
 // What stands for a private sentence where anybody may read it.
 #define HEALTH_SOURCE_AWAY                                                                         \
     "the change stream is not available; the log and the admin port's /ready say why"
+#define HEALTH_SLOT_RISK                                                                           \
+    "the replication slot keeps more than it should; the log and the admin port's /ready say why"
 
 bool health_ready(const struct health *health);
 const char *health_word(const struct health *health); // "ok", "degraded" or "unavailable"

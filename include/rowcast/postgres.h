@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <uv.h>
 
+#include "rowcast/slot.h"
 #include "rowcast/source.h"
 
 struct postgres_config {
@@ -15,7 +16,10 @@ struct postgres_config {
     const char *publication;
     int64_t history_time; // milliseconds that delivered WAL stays behind the slot for a restart
     uint64_t replay_wal;  // but at most so many bytes of it
-    bool retry; // false: the first failure ends the source (`ended` with EXIT_UNAVAILABLE)
+    uint64_t slot_limit;  // bytes of WAL kept for the slot at which `rowcast db status` complains
+    bool
+        recreate_slot; // a lost slot is dropped and made anew: what was committed meanwhile is skipped
+    bool retry;        // false: the first failure ends the source (`ended` with EXIT_UNAVAILABLE)
 };
 
 struct postgres_source;
@@ -38,11 +42,13 @@ struct postgres_progress {
     uint64_t server;    // where the server's log ends, as far as was heard; 0: not heard yet
     uint64_t safe;      // everything before it was delivered
     uint64_t flushed;   // acknowledged for good: the server keeps its log from here
-    int64_t late; // milliseconds: what was committed within them may be missing; -1: not known
 };
 
 void postgres_source_progress(const struct postgres_source *source,
                               struct postgres_progress *progress);
+// What the slot costs the server, as it was seen some seconds ago at most while the stream runs, and at the last
+// attempt otherwise; and how far the stream is behind now. No I/O.
+void postgres_source_slot(struct postgres_source *source, struct slot *slot);
 
 void postgres_source_close(
     struct postgres_source *source); // asynchronous; NULL is fine; no callback after it
@@ -57,12 +63,14 @@ struct postgres_table {
 // Makes publication (first) and slot where missing and adds missing tables; idempotent. Tables must
 // exist, with the spelling of the script file (did-you-mean otherwise); one whose updates would fail for want
 // of a replica identity is refused unless `identity_full`, which then sets REPLICA IDENTITY FULL on it.
+// A lost slot is refused unless the configuration says `recreate_slot`.
 // `dry_run` prints the SQL instead of running it. Says on `out` what it did.
 int postgres_setup(const struct postgres_config *config, const struct postgres_table *tables,
                    size_t table_count, bool identity_full, bool dry_run, FILE *out,
                    struct fault *fault);
 
-// Drops slot and publication where they are there; idempotent. A slot that is being read is refused.
+// Drops slot and publication where they are there; idempotent. A slot that is being read, or that is another
+// program's, is refused. Says on `out` what it did.
 int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,
                   struct fault *fault);
 

@@ -268,12 +268,13 @@ describe('/metrics', () => {
         rowcast.signal('SIGHUP');
         await rowcast.logged('reloaded');
         await rowcast.get('/metrics', rowcast.adminPort);
+        await measured(rowcast, { rowcast_slot_retained_bytes: (bytes) => bytes >= 0 });
         await until('the descriptors are counted', async () => (await rowcast.metrics()).process_open_fds > 0);
         const families = lint((await rowcast.get('/metrics', rowcast.adminPort)).body);
         const promised = `build_info connections connections_total disconnects_total subscriptions topics transactions_total
             rows_total events_total deliveries_total sent_bytes_total send_queue_bytes client_messages_total client_errors_total
             script_errors_total script_seconds commit_to_send_seconds lua_memory_bytes reloads_total resumes_total
-            history_events history_bytes replication_lag_bytes replication_lag_seconds source_connected
+            history_events history_bytes replication_lag_bytes replication_lag_seconds source_connected slot_retained_bytes
             source_reconnects_total`;
         for (const name of promised.split(/\s+/)) assert.ok(families.has(`rowcast_${name}`), name);
         for (const name of ['cpu_seconds_total', 'open_fds', 'max_fds', 'virtual_memory_bytes', 'resident_memory_bytes'])

@@ -79,6 +79,20 @@ static void writes_the_largest_unit_that_fits(void **state)
     assert_string_equal(text, "1h");
 }
 
+static void rounds_for_people(void **state)
+{
+    (void)state;
+    char text[AMOUNT_TEXT_SIZE];
+    amount_round_size(0, text);
+    assert_string_equal(text, "0 B");
+    amount_round_size(1023, text);
+    assert_string_equal(text, "1023 B");
+    amount_round_size(1536, text);
+    assert_string_equal(text, "1.5 KiB");
+    amount_round_size(INT64_C(5) << 40, text);
+    assert_string_equal(text, "5.0 TiB");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -87,6 +101,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_amount),
         cmocka_unit_test(refuses_what_is_no_whole_number),
         cmocka_unit_test(writes_the_largest_unit_that_fits),
+        cmocka_unit_test(rounds_for_people),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

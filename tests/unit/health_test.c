@@ -24,7 +24,7 @@ static void expect(const struct health *health, bool ready, const char *body)
 static void all_is_well(void **state)
 {
     (void)state;
-    struct health health = {true, true, false, "ok", false, "ok"};
+    struct health health = {.source_ok = true, .scripts_ok = true, .source = "ok", .scripts = "ok"};
     expect(&health, true,
            "{\"status\":\"ok\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\"}}\n");
 }
@@ -32,7 +32,7 @@ static void all_is_well(void **state)
 static void old_scripts_serve_but_are_told(void **state)
 {
     (void)state;
-    struct health health = {true, false, false, "ok", false, "x.lua:1: \"bad\""};
+    struct health health = {.source_ok = true, .source = "ok", .scripts = "x.lua:1: \"bad\""};
     expect(&health, true,
            "{\"status\":\"degraded\",\"checks\":{\"source\":\"ok\",\"scripts\":\"x.lua:1: "
            "\\\"bad\\\"\"}}\n");
@@ -41,7 +41,7 @@ static void old_scripts_serve_but_are_told(void **state)
 static void without_a_stream_it_is_not_ready(void **state)
 {
     (void)state;
-    struct health health = {false, true, false, "the database is away", true, "ok"};
+    struct health health = {.scripts_ok = true, .source = "the database is away", .scripts = "ok"};
     expect(&health, false,
            "{\"status\":\"unavailable\",\"checks\":{\"source\":\"the database is "
            "away\",\"scripts\":\"ok\"}}\n");
@@ -50,7 +50,8 @@ static void without_a_stream_it_is_not_ready(void **state)
 static void draining_is_not_ready(void **state)
 {
     (void)state;
-    struct health health = {true, true, true, "ok", false, "ok"};
+    struct health health = {
+        .source_ok = true, .scripts_ok = true, .draining = true, .source = "ok", .scripts = "ok"};
     expect(&health, false,
            "{\"status\":\"unavailable\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\","
            "\"process\":\"draining\"}}\n");
@@ -59,7 +60,10 @@ static void draining_is_not_ready(void **state)
 static void the_public_is_not_told_where_the_database_is(void **state)
 {
     (void)state;
-    struct health health = {false, true, false, "10.0.0.7:5432 is away", true, "ok"};
+    struct health health = {.scripts_ok = true,
+                            .source = "10.0.0.7:5432 is away",
+                            .source_private = true,
+                            .scripts = "ok"};
     struct buffer out;
     buffer_init(&out, 4096);
     health_write_ready(&health, HEALTH_PUBLIC, &out);
@@ -67,6 +71,20 @@ static void the_public_is_not_told_where_the_database_is(void **state)
     assert_null(strstr(out.bytes, "10.0.0.7"));
     assert_non_null(strstr(out.bytes, HEALTH_SOURCE_AWAY));
     buffer_release(&out);
+}
+
+static void a_slot_that_keeps_too_much_degrades(void **state)
+{
+    (void)state;
+    struct health health = {.source_ok = true,
+                            .scripts_ok = true,
+                            .source = "ok",
+                            .scripts = "ok",
+                            .slot_risky = true,
+                            .slot = "keeps 5.0 GiB"};
+    expect(&health, true,
+           "{\"status\":\"degraded\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\","
+           "\"slot\":\"keeps 5.0 GiB\"}}\n");
 }
 
 int main(void)
@@ -77,6 +95,7 @@ int main(void)
         cmocka_unit_test(without_a_stream_it_is_not_ready),
         cmocka_unit_test(draining_is_not_ready),
         cmocka_unit_test(the_public_is_not_told_where_the_database_is),
+        cmocka_unit_test(a_slot_that_keeps_too_much_degrades),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

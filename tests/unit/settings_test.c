@@ -83,6 +83,8 @@ static void has_defaults(void **state)
     assert_int_equal(fixture->settings.port, 4001);
     assert_int_equal(fixture->settings.heartbeat, 30000);
     assert_int_equal(fixture->settings.max_message, 16384);
+    assert_int_equal(fixture->settings.slot_limit, INT64_C(4) << 30);
+    assert_false(fixture->settings.recreate_slot);
     assert_null(fixture->settings.database);
     assert_string_equal(fixture->settings.paths[0], "/");
     assert_string_equal(fixture->settings.paths[1], "/ws");
