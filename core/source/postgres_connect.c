@@ -14,6 +14,7 @@
 #define TAKEN_OVER_MILLISECONDS 7000
 #define RECREATE_SECONDS "30"
 #define RECREATE_MILLISECONDS 40000 // the server gives up before
+#define PATIENCE_MILLISECONDS 4000
 #define LOOK_AGAIN_MILLISECONDS                                                                    \
     1000 // the slot is taken: how soon a standby notices that it is free
 
@@ -316,6 +317,7 @@ static void recreate_slot(struct postgres_source *source, const char *why)
         snprintf(source->gap, sizeof source->gap, "the slot was lost, as %s, and is made anew",
                  why);
     source->recreating = true;
+    source->started = uv_now(source->loop);
     char *command = memory_format(
         "SET statement_timeout = '" RECREATE_SECONDS "s'; "
         "SELECT pg_catalog.pg_drop_replication_slot(slot_name) "
@@ -325,8 +327,30 @@ static void recreate_slot(struct postgres_source *source, const char *why)
         "SET statement_timeout = 0",
         source->slot, source->slot, source->slot);
     ask(source, POSTGRES_RECREATING, command);
-    postgres_wake(source, RECREATE_MILLISECONDS);
     free(command);
+    if (source->state != POSTGRES_RECREATING)
+        return;
+    postgres_wake(source, RECREATE_MILLISECONDS);
+    postgres_watch_slot(source);
+}
+
+// Somebody who was just committing is not worth a word.
+void postgres_recreating(struct postgres_source *source)
+{
+    const struct slot *figures = &source->figures;
+    char said[SLOT_HOLDER_SIZE + SLOT_REMEDY_SIZE + 32];
+    if (!figures->holder[0] || uv_now(source->loop) - source->started < PATIENCE_MILLISECONDS)
+        return;
+    snprintf(said, sizeof said, "%s. Let it end, or end it with: %s", figures->holder,
+             figures->remedy);
+    struct fault fault;
+    struct postgres_place place = postgres_place_of(source);
+    postgres_fault(
+        &fault, &place,
+        "The lost replication slot \"{slot}\" in {where} is being made anew. A slot waits for every "
+        "open transaction that has written, the oldest is {said}",
+        said);
+    postgres_report(source, &fault);
 }
 
 static void on_recreated(struct postgres_source *source, const PGresult *result)
@@ -339,10 +363,8 @@ static void on_recreated(struct postgres_source *source, const PGresult *result)
         postgres_fail_as(
             source,
             "The lost replication slot \"{slot}\" in {where} could not be made anew within "
-            "{said} seconds, because a slot waits for all open transactions that have written. "
-            "This is tried again; end them, the oldest first: SELECT pid, usename, "
-            "application_name, xact_start, query FROM pg_stat_activity WHERE backend_xid IS NOT "
-            "NULL ORDER BY xact_start;",
+            "{said} seconds, because transactions are open that have written. This is tried "
+            "again; they are named by: rowcast db setup",
             RECREATE_SECONDS);
     } else {
         postgres_fail_result(source, result);

@@ -162,6 +162,8 @@ static void on_figures(void *user, const PGresult *result, const PGconn *conn)
     if (result) {
         postgres_figures_answer(&source->figures, result, now);
         lag_mark(&source->lag, source->figures.server, now);
+        if (source->state == POSTGRES_RECREATING)
+            postgres_recreating(source);
         return;
     }
     struct fault fault;
@@ -172,6 +174,13 @@ static void on_figures(void *user, const PGresult *result, const PGconn *conn)
         postgres_fault(&fault, &place,
                        "{where} does not say in time what the slot \"{slot}\" keeps.", NULL);
     snprintf(source->figures.unseen, SLOT_UNSEEN_SIZE, "%.*s", SLOT_UNSEEN_SIZE - 1, fault.text);
+}
+
+void postgres_watch_slot(struct postgres_source *source)
+{
+    char *question = postgres_figures_question(source->slot);
+    postgres_probe_start(&source->probe, source->database, source->conn, question);
+    free(question);
 }
 
 void postgres_source_slot(struct postgres_source *source, struct slot *slot)

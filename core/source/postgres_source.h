@@ -57,7 +57,7 @@ struct postgres_source {
 
     struct fault reported; // by `lost`; empty while the stream runs
     int failures;          // in a row, for the backoff
-    uint64_t started;      // when the stream began, as uv_now
+    uint64_t started;      // when the stream, or making the slot anew, began, as uv_now
 
     char *system; // identifier of the cluster; NULL before the first stream
     struct source_identity identity;
@@ -114,11 +114,15 @@ void postgres_free_when_idle(struct postgres_source *source); // closing, and no
 // Waits for the connection's socket, which may be another one than before; 0: for nothing.
 void postgres_watch(struct postgres_source *source, int events);
 
+// Begins to ask what the slot keeps, until the connection ends.
+void postgres_watch_slot(struct postgres_source *source);
+
 // ---- postgres_connect.c ----
 
 void postgres_connect(struct postgres_source *source);
 void postgres_connect_proceed(struct postgres_source *source); // the socket is ready
 void postgres_check(struct postgres_source *source);           // looks at server and slot
+void postgres_recreating(struct postgres_source *source);      // tells what that waits for
 void postgres_connect_overdue(struct postgres_source *source); // the timer
 
 // ---- postgres_continuity.c ----

@@ -2,10 +2,8 @@
 // The stream itself: messages in, transactions up, positions back.
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "postgres_figures.h"
 #include "postgres_source.h"
 #include "rowcast/clock.h"
 #include "wire.h"
@@ -293,13 +291,6 @@ void postgres_stream_tick(struct postgres_source *source)
 
 // ---- life ----
 
-static void watch_slot(struct postgres_source *source)
-{
-    char *question = postgres_figures_question(source->slot);
-    postgres_probe_start(&source->probe, source->database, source->conn, question);
-    free(question);
-}
-
 void postgres_stream_begin(struct postgres_source *source)
 {
     source->state = POSTGRES_STREAMING;
@@ -326,7 +317,7 @@ void postgres_stream_begin(struct postgres_source *source)
         send_status(source, true); // a quiet server says by its answer that there is nothing
     if (!flush(source))
         return;
-    watch_slot(source);
+    postgres_watch_slot(source);
     source->callbacks.started(source->user, &source->identity);
     source->gap[0] = '\0';
     if (!source->closing && is_streaming(source))

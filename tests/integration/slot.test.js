@@ -200,6 +200,16 @@ describe('a lost slot', () => {
         await expectReset(one);
     });
 
+    it('is made anew when open transactions have ended: the oldest is named', async (t) => {
+        const database = await Database.create(t, { server });
+        await lose(database);
+        const { commit } = await forget(database);
+        const rowcast = await serve(t, { database, args: ['--recreate-slot'] });
+        await complaint(rowcast, /is being made anew.*the transaction of PID (\d+) \(.*The Forgetful.*SELECT pg_terminate_backend\(\1\);/);
+        await commit();
+        await rowcast.ready();
+    });
+
     it('is made anew by a router that starts with it, whose clients are told that they missed something', async (t) => {
         const database = await Database.create(t, { server });
         const first = await start(t, database, ['a']);
