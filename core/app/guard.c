@@ -3,6 +3,7 @@
 #include "rowcast/guard.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "rowcast/amount.h"
 #include "rowcast/log.h"
@@ -40,29 +41,37 @@ static void explain(const struct guard *guard, const struct slot *slot, char *se
 {
     struct buffer text;
     buffer_init(&text, 4096);
-    slot_explain(slot, guard->risk, &guard->terms, &text);
+    if (guard->risk == SLOT_SAFE || guard->risk == SLOT_LOST)
+        buffer_append_text(&text, guard->risk == SLOT_SAFE ? "ok" : "lost");
+    else
+        slot_explain(slot, guard->risk, &guard->terms, &text);
     snprintf(sentence, size, "%.*s", (int)text.size, text.bytes);
     buffer_release(&text);
 }
 
-static void change_risk(struct guard *guard, const struct slot *slot, enum slot_risk risk,
-                        struct health *health)
+// What is seen once may be a moment's, and its cause too: it counts when it is seen again. A slot that may be lost
+// at any time is not waited for.
+static bool is_certain(struct guard *guard, const struct slot *slot, enum slot_risk risk)
 {
-    bool was_risky = guard->risk != SLOT_SAFE;
-    guard->risk = risk;
-    health->slot_risky = risk > SLOT_EXTENDED;
-    snprintf(health->slot, HEALTH_SENTENCE, "%s", risk == SLOT_LOST ? "lost" : "ok");
-    if (risk == SLOT_LOST)
-        return;
-    if (risk == SLOT_SAFE) {
-        if (was_risky)
-            say_recovered(guard, slot);
-        return;
+    if (risk < guard->risk || risk >= SLOT_UNRESERVED)
+        return true;
+    if (guard->expected != risk) {
+        guard->expected = risk;
+        guard->expected_since = slot->seen;
     }
+    return slot->seen != guard->expected_since;
+}
+
+static void change_risk(struct guard *guard, const struct slot *slot, enum slot_risk risk)
+{
     char sentence[2048];
-    explain(guard, slot, sentence, sizeof sentence);
-    say(slot, risk == SLOT_UNRESERVED ? LOG_ERROR : LOG_WARN, "slot_at_risk", sentence);
-    snprintf(health->slot, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
+    guard->risk = guard->expected = risk;
+    if (risk == SLOT_SAFE) {
+        say_recovered(guard, slot);
+    } else if (risk != SLOT_LOST) {
+        explain(guard, slot, sentence, sizeof sentence);
+        say(slot, risk == SLOT_UNRESERVED ? LOG_ERROR : LOG_WARN, "slot_at_risk", sentence);
+    }
 }
 
 static void look_at_unseen(struct guard *guard, const struct slot *slot)
@@ -77,12 +86,19 @@ static void look_at_unseen(struct guard *guard, const struct slot *slot)
 
 bool guard_look(struct guard *guard, const struct slot *slot, struct health *health)
 {
+    char sentence[HEALTH_SENTENCE];
     look_at_unseen(guard, slot);
     if (slot->seen == 0)
         return false;
     enum slot_risk risk = slot_risk(slot, guard->terms.limit, guard->risk);
-    if (risk == guard->risk && health->slot[0])
+    if (risk == guard->risk)
+        guard->expected = risk;
+    else if (is_certain(guard, slot, risk))
+        change_risk(guard, slot, risk);
+    explain(guard, slot, sentence, sizeof sentence);
+    if (strcmp(health->slot, sentence) == 0)
         return false;
-    change_risk(guard, slot, risk, health);
+    health->slot_risky = guard->risk > SLOT_EXTENDED;
+    memcpy(health->slot, sentence, sizeof sentence);
     return true;
 }

@@ -19,9 +19,11 @@ static void hang_up(struct postgres_probe *probe)
     probe->state = PROBE_AWAY;
 }
 
+// A connection may break by itself: it is worth a word when the next one does not come to be, either.
 static void fail(struct postgres_probe *probe)
 {
-    probe->answered(probe->user, NULL, probe->conn);
+    if (++probe->failures > 1)
+        probe->answered(probe->user, NULL, probe->conn);
     hang_up(probe);
 }
 
@@ -65,6 +67,7 @@ static void take_answer(struct postgres_probe *probe)
         result = PQgetResult(probe->conn);
         if (!result) {
             bool rows = PQresultStatus(probe->result) == PGRES_TUPLES_OK;
+            probe->failures = rows ? 0 : 2;
             probe->answered(probe->user, rows ? probe->result : NULL, probe->conn);
             PQclear(probe->result);
             probe->result = NULL;
@@ -156,6 +159,7 @@ void postgres_probe_start(struct postgres_probe *probe, const char *database, co
         return; // the stream's own could be made from it
     go_where(&probe->info, stream);
     probe->question = memory_text(question);
+    probe->failures = 0;
     uv_timer_start(&probe->timer, on_timer, 0, POSTGRES_PROBE_MILLISECONDS);
 }
 

@@ -9,7 +9,7 @@
 
 #define POSTGRES_PROBE_MILLISECONDS 5000 // between two questions; and how long each may take
 
-// `result`: the rows. NULL: there is no answer this time, `conn` tells why.
+// `result`: the rows. NULL: there was no answer this time, nor the time before; `conn` tells why.
 typedef void postgres_probe_answered(void *user, const PGresult *result, const PGconn *conn);
 
 enum postgres_probe_state {
@@ -29,6 +29,7 @@ struct postgres_probe {
     struct conninfo info;
     char *question;
     PGconn *conn;
+    int failures;     // in a row
     PGresult *result; // the first one of the question under way
 };
 

@@ -10,7 +10,9 @@
 
 struct guard {
     struct slot_terms terms;
-    enum slot_risk risk;
+    enum slot_risk risk;     // as it was said
+    enum slot_risk expected; // as it was seen once, at `expected_since`
+    int64_t expected_since;
     bool unseen; // it has been said that the figures are not known
 };
 

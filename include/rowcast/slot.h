@@ -25,10 +25,11 @@ enum slot_wal {
 struct slot {
     enum slot_wal wal;
     uint64_t server, restart,
-        confirmed;      // positions: the log's end, what the server keeps, what is acknowledged
-    uint64_t retained;  // bytes of WAL that the server keeps: server - restart
-    int64_t safe_bytes; // safe_wal_size: what may be written before it is lost; -1: not bounded
-    uint64_t lag_bytes; // what was written and has not been delivered
+        confirmed;     // positions: the log's end, what the server keeps, what is acknowledged
+    uint64_t retained; // bytes of WAL that the server keeps: server - restart
+    int64_t
+        safe_bytes; // safe_wal_size: what may be written before it is lost; below 0: not bounded, or too late
+    uint64_t lag_bytes;       // what was written and has not been delivered
     int64_t lag_milliseconds; // since when there is such
     int64_t seen;             // milliseconds of the loop's clock; 0: never
     char holder
