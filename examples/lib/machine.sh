@@ -166,13 +166,14 @@ build_rowcast() {
 # --- PostgreSQL ---------------------------------------------------------------------------------------------------
 
 # postgres_start [SETTING=VALUE...]: starts a server of our own on a free port of 127.0.0.1, with the empty database
-# `market`; exports DATABASE_URL and puts its programs first in PATH. Its data is gone at exit.
+# `market`; exports DATABASE_URL and puts its programs first in PATH. Its data is gone at exit. The server is the newest
+# that is installed, or the one in the folder `postgres_bin`, whose clients may be missing.
 postgres_start() {
     local bin dir port log=$logs/postgres.log setting
     local as_server=(setpriv --pdeathsig INT) settings=(-c listen_addresses=127.0.0.1 -c wal_level=logical)
     bin=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     [ -x "$bin/initdb" ] || die 69 "there is no PostgreSQL server in /usr/lib/postgresql; please install Debian's postgresql"
-    export PATH=$bin:$PATH
+    export PATH=${postgres_bin:+$postgres_bin:}$bin:$PATH
     dir=$(mktemp -d /tmp/rowcast-postgres.XXXXXX)
     at_exit "rm -rf $dir"
     if [ "$EUID" = 0 ]; then # the server refuses to be root

@@ -30,7 +30,7 @@ struct slot {
     int64_t
         safe_bytes; // safe_wal_size: what may be written before it is lost; below 0: not bounded, or too late
     uint64_t lag_bytes;       // what was written and has not been delivered
-    int64_t lag_milliseconds; // since when there is such
+    int64_t lag_milliseconds; // for how long there may have been such
     int64_t seen;             // milliseconds of the loop's clock; 0: never
     char holder
         [SLOT_HOLDER_SIZE]; // the oldest transaction that has written: "the transaction of PID 7 (...)", or ""

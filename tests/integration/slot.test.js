@@ -110,7 +110,7 @@ describe('what the slot keeps', () => {
         const database = await Database.create(t, { server });
         const { rowcast } = await start(t, database, [], { env: { ROWCAST_REPLAY_WAL: '1MiB' } });
         await forget(database);
-        await database.sql(megabytes(50));
+        await database.sql(megabytes(90)); // whole segments count, of 16 MB, and one more
         const { level, message } = await rowcast.logged('slot_at_risk');
         assert.equal(level, 'warn');
         assert.match(message, /more than max_wal_size\..*The Forgetful.*SELECT pg_terminate_backend/);

@@ -9,10 +9,14 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const { until, atEnd } = require('./expect.js');
+const { psql } = require('./psql.js');
 
 const asServer = process.getuid() === 0 ? ['--reuid', 'postgres', '--regid', 'postgres', '--init-groups'] : [];
 
+// Of the newest version that is installed, or of the one that ROWCAST_TEST_POSTGRES names, whose clients may be missing.
 function bin(program) {
+    const chosen = process.env.ROWCAST_TEST_POSTGRES && path.join(process.env.ROWCAST_TEST_POSTGRES, 'bin', program);
+    if (chosen && fs.existsSync(chosen)) return chosen;
     const root = '/usr/lib/postgresql';
     const versions = fs.readdirSync(root).filter((name) => fs.existsSync(path.join(root, name, 'bin', program)));
     return path.join(root, versions.sort((a, b) => a - b).at(-1), 'bin', program);
@@ -174,4 +178,11 @@ function sharedServer() {
     return shared;
 }
 
-module.exports = { Server, sharedServer };
+// The major version of that server.
+async function serverVersion() {
+    const server = await sharedServer();
+    const [number] = await psql(server.admin ?? server.url(), 'show server_version_num');
+    return Math.floor(Number(number) / 10000);
+}
+
+module.exports = { Server, sharedServer, serverVersion };
