@@ -85,8 +85,7 @@ static struct admin *admin_new(uv_loop_t *loop, const struct admin_config *confi
     struct hall_config hall = {
         .handshake_timeout = config->timeout,
         .max_header = config->max_header,
-        .paths = none,
-        .protocols = none,
+        .reception = {.paths = none, .protocols = none},
         .open = &admin->open,
         .traffic = &admin->traffic,
     };

@@ -488,6 +488,23 @@ void clients_message(struct clients *clients, struct client_ref ref, const char 
     }
 }
 
+void clients_limited(struct clients *clients, struct client_ref ref)
+{
+    struct client *client = find(clients, ref);
+    struct script_command nothing = {0};
+    char sentence[120];
+    if (!client)
+        return;
+    snprintf(sentence, sizeof sentence,
+             "Too many messages: at most %lld a second are read; whoever goes on is closed",
+             (long long)clients->config.per_second);
+    log_write(LOG_INFO, "client_limited",
+              LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
+              "a client sends more than %lld messages a second, and is read more slowly",
+              (long long)clients->config.per_second);
+    report_error(clients, client, &nothing, "rate_limited", sentence, 0);
+}
+
 void clients_closed(struct clients *clients, struct client_ref ref, int code)
 {
     struct client *client = find(clients, ref);

@@ -340,6 +340,12 @@ static void client_message(void *user, struct client_ref ref, const char *bytes,
     clients_message(router->clients, ref, bytes, size, binary, uv_now(router->loop));
 }
 
+static void client_limited(void *user, struct client_ref ref)
+{
+    struct router *router = user;
+    clients_limited(router->clients, ref);
+}
+
 static void client_closed(void *user, struct client_ref ref, int code)
 {
     struct router *router = user;
@@ -428,8 +434,8 @@ void router_reload(struct router *router)
 
 static int start_server(struct router *router, struct fault *fault)
 {
-    static const struct server_callbacks callbacks = {client_opened, client_message, client_closed,
-                                                      all_drained};
+    static const struct server_callbacks callbacks = {client_opened, client_message, client_limited,
+                                                      client_closed, all_drained};
     const struct settings *settings = router->settings;
     struct server_config config = {
         .host = settings->host,
@@ -442,6 +448,12 @@ static int start_server(struct router *router, struct fault *fault)
         .max_queue = (size_t)settings->max_queue,
         .max_backlog = (size_t)(settings->history + BACKLOG_QUEUES * settings->max_queue),
         .max_connections = (uint32_t)settings->max_connections,
+        .max_per_address = (uint32_t)settings->max_connections_per_address,
+        .max_fragments = (uint32_t)settings->max_fragments,
+        .rate = settings->rate,
+        .origins = settings->origins[0] ? settings->origins : NULL,
+        .trusted = settings->trusted_proxies.items,
+        .trusted_count = settings->trusted_proxies.count,
         .paths = settings->paths,
         .protocols = settings->protocols,
     };
@@ -503,6 +515,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     struct clients_config config = {.topics = &router->topics,
                                     .history = router->history,
                                     .max_subscriptions = (uint32_t)settings->max_subscriptions,
+                                    .per_second = settings->rate.per_second,
                                     .wait = SUBSCRIBE_WAIT,
                                     .metrics = &router->metrics};
     router->clients = clients_new(&config);

@@ -13,8 +13,9 @@
 #include "rowcast/amount.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
+#include "rowcast/upgrade.h"
 
-enum kind { TEXT, ADDRESS, NUMBER, SIZE, DURATION, SWITCH, LEVEL, LIST };
+enum kind { TEXT, ADDRESS, NUMBER, SIZE, DURATION, SWITCH, LEVEL, RATE, ORIGINS, NETWORKS, LIST };
 
 enum layer { LAYER_DEFAULT, LAYER_SCRIPT, LAYER_FILE, LAYER_ENVIRONMENT, LAYER_FLAG, LAYER_COUNT };
 
@@ -68,18 +69,28 @@ static const struct setting table[] = {
      "ping interval, or off; two silent ones end a connection"},
     {"max_message", "ROWCAST_MAX_MESSAGE", SIZE, 0, 0, "16KiB", AT(max_message), 128, GIB,
      "largest client message"},
+    {"max_fragments", "ROWCAST_MAX_FRAGMENTS", NUMBER, 0, 0, "1024", AT(max_fragments), 1, 16777216,
+     "frames of one client message"},
     {"max_event", "ROWCAST_MAX_EVENT", SIZE, 0, 0, "256KiB", AT(max_event), 1024, GIB,
      "largest event; of a larger one its size is told"},
     {"max_queue", "ROWCAST_MAX_QUEUE", SIZE, 0, 0, "1MiB", AT(max_queue), 4096, GIB,
      "bytes waiting for one client"},
     {"max_connections", "ROWCAST_MAX_CONNECTIONS", NUMBER, 0, 0, NULL, AT(max_connections), 1,
      10000000, "clients at once, then 503 (default: from RLIMIT_NOFILE)"},
+    {"max_connections_per_address", "ROWCAST_MAX_CONNECTIONS_PER_ADDRESS", NUMBER, 0, 1, "off",
+     AT(max_connections_per_address), 1, 10000000, "then 429; IPv6 counts by /64"},
     {"max_subscriptions", "ROWCAST_MAX_SUBSCRIPTIONS", NUMBER, 0, 0, "1000", AT(max_subscriptions),
      1, 1000000, "topics of one client"},
+    {"rate", "ROWCAST_RATE", RATE, 0, 1, "100/s burst 2000", AT(rate), 0, 0,
+     "messages of one client, or off; more are read more slowly, in the end it is closed"},
     {"handshake_timeout", "ROWCAST_HANDSHAKE_TIMEOUT", DURATION, 0, 0, "10s", AT(handshake_timeout),
      100, 3600000, "time for the HTTP upgrade"},
     {"max_header", "ROWCAST_MAX_HEADER", SIZE, 0, 0, "16KiB", AT(max_header), 1024, 1 << 20,
      "bytes of the HTTP request"},
+    {"origins", "ROWCAST_ORIGINS", ORIGINS, 0, 0, "any", AT(origins), 0, 0,
+     "comma list of the Origins whose pages may connect"},
+    {"trusted_proxies", "ROWCAST_TRUSTED_PROXIES", NETWORKS, 0, 0, "none", AT(trusted_proxies), 0,
+     0, "comma list of networks whose X-Forwarded-For is believed"},
     {"lua_memory", "ROWCAST_LUA_MEMORY", SIZE, 0, 0, "16MiB", AT(lua_memory), 1 << 20, 2 * GIB,
      "memory of the script VM, beside four times max_message"},
     {"paths", NULL, LIST, 0, 0, NULL, AT(paths), 0, 0, "WebSocket paths (config.lua)"},
@@ -95,7 +106,7 @@ struct settings_layers {
     char *file;                 // of --config
     struct fault fault;         // the first failure inside a callback
     bool failed;
-    char *lists[2 * SETTINGS_MAX_LIST];
+    char *lists[3 * SETTINGS_MAX_LIST]; // elements of lists
     int list_count;
 };
 
@@ -142,6 +153,46 @@ static int parse_switch(const char *text, int64_t *number)
                : -1;
 }
 
+// ---- comma lists ----
+
+// Keeps a text for as long as the settings live.
+static const char *keep(struct settings *settings, char *text)
+{
+    struct settings_layers *layers = settings->layers;
+    layers->lists[layers->list_count++] = text;
+    return text;
+}
+
+static int add_origin(struct settings *settings, size_t count, const char *text)
+{
+    if (!upgrade_is_origin(text))
+        return -1;
+    settings->origins[count] = keep(settings, memory_text(text));
+    return 0;
+}
+
+static int add_network(struct settings *settings, size_t count, const char *text)
+{
+    settings->trusted_proxies.count = count + 1;
+    return network_parse(text, &settings->trusted_proxies.items[count]);
+}
+
+// Calls `add` for each element, of which there is at least one; for none where the text is the default.
+static int parse_list(struct settings *settings, const struct setting *setting, const char *text,
+                      int (*add)(struct settings *settings, size_t count, const char *text))
+{
+    if (strcmp(text, setting->initial) == 0)
+        return 0;
+    char *copy = memory_text(text), *rest = NULL;
+    size_t count = 0;
+    int result = 0;
+    for (char *one = strtok_r(copy, ", \t", &rest); one && result == 0;
+         one = strtok_r(NULL, ", \t", &rest))
+        result = count < SETTINGS_MAX_LIST ? add(settings, count++, one) : -1;
+    free(copy);
+    return count > 0 ? result : -1;
+}
+
 static void write_amount(const struct setting *setting, int64_t value, char text[AMOUNT_TEXT_SIZE])
 {
     if (setting->kind == SIZE)
@@ -155,19 +206,22 @@ static void write_amount(const struct setting *setting, int64_t value, char text
 static int refuse_value(const struct setting *setting, const char *text, const char *origin,
                         struct fault *fault)
 {
+    static const char *const expected[] = {
+        [LEVEL] = "one of debug, info, warn, error is expected",
+        [SWITCH] = "on or off is expected",
+        [ADDRESS] = "HOST:PORT (127.0.0.1:4002, [::1]:4002), :PORT, PORT or off is expected",
+        [RATE] = "messages a second, such as 100/s burst 2000 (each at most 1000000), or off, are "
+                 "expected",
+        [ORIGINS] = "any, or at most 64 origins with commas between, such as https://example.com "
+                    "(no path), are expected",
+        [NETWORKS] = "none, or at most 64 networks with commas between, such as 10.0.0.0/8, are "
+                     "expected",
+        [LIST] = NULL,
+    };
     char low[AMOUNT_TEXT_SIZE], high[AMOUNT_TEXT_SIZE];
-    if (setting->kind == LEVEL)
-        return fault_set(fault, EXIT_CONFIGURATION,
-                         "%s = %s (%s): one of debug, info, warn, error is expected.", setting->key,
-                         text, origin);
-    if (setting->kind == SWITCH)
-        return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): on or off is expected.",
-                         setting->key, text, origin);
-    if (setting->kind == ADDRESS)
-        return fault_set(fault, EXIT_CONFIGURATION,
-                         "%s = %s (%s): HOST:PORT (127.0.0.1:4002, [::1]:4002), :PORT, PORT or off "
-                         "is expected.",
-                         setting->key, text, origin);
+    if (expected[setting->kind])
+        return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): %s.", setting->key, text, origin,
+                         expected[setting->kind]);
     write_amount(setting, setting->minimum, low);
     write_amount(setting, setting->maximum, high);
     return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): a %s from %s to %s is expected%s.",
@@ -178,34 +232,51 @@ static int refuse_value(const struct setting *setting, const char *text, const c
                      low, high, setting->may_be_off ? ", or off" : "");
 }
 
+static int parse_level(const char *text, int64_t *number)
+{
+    enum log_level level;
+    if (log_level_parse(text, &level) != 0)
+        return -1;
+    *number = (int64_t)level;
+    return 0;
+}
+
 static int parse(struct settings *settings, const struct setting *setting, const char *text,
                  const char *origin, struct fault *fault)
 {
     void *place = (char *)settings + setting->offset;
-    int64_t number = 0;
-    enum log_level level;
+    struct address address;
     int result = 0;
-    if (setting->kind == TEXT) {
-        *(const char **)place = text && *text ? text : NULL;
-        return 0;
-    }
-    if (setting->kind == ADDRESS) {
-        struct address address;
+    switch (setting->kind) {
+    case TEXT:
+        *(const char **)place = *text ? text : NULL;
+        break;
+    case ADDRESS:
         *(const char **)place = text;
-        return address_parse(text, &address) == 0 ? 0 : refuse_value(setting, text, origin, fault);
+        result = address_parse(text, &address);
+        break;
+    case RATE:
+        result = rate_parse(text, place);
+        break;
+    case ORIGINS:
+        result = parse_list(settings, setting, text, add_origin);
+        break;
+    case NETWORKS:
+        result = parse_list(settings, setting, text, add_network);
+        break;
+    case LEVEL:
+        result = parse_level(text, place);
+        break;
+    case SWITCH:
+        result = parse_switch(text, place);
+        break;
+    default:
+        if (setting->may_be_off && strcmp(text, "off") == 0)
+            *(int64_t *)place = 0;
+        else
+            result = parse_number(setting, text, place);
     }
-    if (setting->kind == LEVEL) {
-        result = log_level_parse(text, &level);
-        number = (int64_t)level;
-    } else if (setting->kind == SWITCH) {
-        result = parse_switch(text, &number);
-    } else if (!(setting->may_be_off && strcmp(text, "off") == 0)) {
-        result = parse_number(setting, text, &number);
-    }
-    if (result != 0)
-        return refuse_value(setting, text, origin, fault);
-    *(int64_t *)place = number;
-    return 0;
+    return result == 0 ? 0 : refuse_value(setting, text, origin, fault);
 }
 
 // ---- where values come from ----
@@ -261,12 +332,20 @@ static int add_to_list(struct settings *settings, int setting, const char *value
     int count = 0;
     while (list[count])
         count++;
-    struct settings_layers *layers = settings->layers;
     if (count == SETTINGS_MAX_LIST)
         return -1;
-    layers->lists[layers->list_count] = memory_text(value);
-    list[count] = layers->lists[layers->list_count++];
+    list[count] = keep(settings, memory_text(value));
     return 0;
+}
+
+// A list in config.lua comes element by element.
+static void set_or_join(struct settings *settings, int setting, const char *value)
+{
+    const char *before = settings->layers->texts[LAYER_SCRIPT][setting];
+    bool lists = table[setting].kind == ORIGINS || table[setting].kind == NETWORKS;
+    char *joined = lists && before ? memory_format("%s,%s", before, value) : memory_text(value);
+    set(settings, LAYER_SCRIPT, setting, joined);
+    free(joined);
 }
 
 static void take_script_setting(void *user, const char *key, const char *value)
@@ -280,7 +359,7 @@ static void take_script_setting(void *user, const char *key, const char *value)
         layers->failed =
             refuse_unknown(key, "config.lua", false, settings, NULL, &layers->fault) != 0;
     else if (table[setting].kind != LIST)
-        set(settings, LAYER_SCRIPT, setting, value);
+        set_or_join(settings, setting, value);
     else if (add_to_list(settings, setting, value) != 0)
         layers->failed =
             fault_set(&layers->fault, EXIT_CONFIGURATION,
@@ -517,7 +596,7 @@ void settings_print(const struct settings *settings, FILE *out)
         const char *text = value_of(settings, i, &layer);
         if (table[i].kind == LIST)
             continue;
-        fprintf(out, "%-18s = %-24s # %s\n", table[i].key,
+        fprintf(out, "%-27s = %-24s # %s\n", table[i].key,
                 text && table[i].secret ? "(hidden)"
                 : text                  ? text
                                         : "",
@@ -531,7 +610,7 @@ void settings_help(FILE *out)
         if (table[i].kind == LIST)
             continue;
         char *flag = flag_of(&table[i]);
-        fprintf(out, "  %-20s %-26s %s%s%s%s\n", flag, table[i].environment, table[i].help,
+        fprintf(out, "  %-30s %-35s %s%s%s%s\n", flag, table[i].environment, table[i].help,
                 table[i].initial ? " (" : "", table[i].initial ? table[i].initial : "",
                 table[i].initial ? ")" : "");
         free(flag);

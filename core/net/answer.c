@@ -13,20 +13,28 @@ struct status {
     int code;
     const char *reason;
     const char *headers; // that this status asks for
+    const char *help;    // for who reads the refusal
 };
 
 static const struct status statuses[] = {
-    {200, "OK", ""},
-    {400, "Bad Request", ""},
-    {404, "Not Found", ""},
-    {405, "Method Not Allowed", "Allow: GET, HEAD\r\n"},
-    {408, "Request Timeout", ""},
-    {414, "URI Too Long", ""},
-    {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
-    {431, "Request Header Fields Too Large", ""},
-    {503, "Service Unavailable", "Retry-After: 5\r\n"},
-    {505, "HTTP Version Not Supported", ""},
-    {500, "Internal Server Error", ""}, // for what is not above
+    {200, "OK", "", ""},
+    {400, "Bad Request", "", "The request is not HTTP/1.1 as RFC 9112 and RFC 6455 write it."},
+    {403, "Forbidden", "", "Pages of this Origin may not connect; see the setting 'origins'."},
+    {404, "Not Found", "",
+     "There is nothing here; WebSockets are at / and /ws unless set otherwise."},
+    {405, "Method Not Allowed", "Allow: GET, HEAD\r\n", "GET and HEAD are all there is."},
+    {408, "Request Timeout", "", "The request did not come to its end in time."},
+    {414, "URI Too Long", "", "The request line is longer than the setting 'max_header' allows."},
+    {426, "Upgrade Required", "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+     "This is a WebSocket: connect to it with ws:// or wss://, version 13."},
+    {429, "Too Many Requests", "Retry-After: 5\r\n",
+     "This address has as many connections as it may have."},
+    {431, "Request Header Fields Too Large", "",
+     "The headers are more, or longer, than the server reads (100; the setting 'max_header')."},
+    {503, "Service Unavailable", "Retry-After: 5\r\n",
+     "The server is full, or is stopping: try again later."},
+    {505, "HTTP Version Not Supported", "", "HTTP/1.1 is expected."},
+    {500, "Internal Server Error", "", ""}, // for what is not above
 };
 
 static const struct status *find(int code)
@@ -82,9 +90,10 @@ struct frame *answer_metrics(const char *body)
 
 struct frame *answer_refusal(int status)
 {
-    char body[64];
+    char body[160];
+    const struct status *found = find(status);
 
-    snprintf(body, sizeof body, "%d %s\n", find(status)->code, find(status)->reason);
+    snprintf(body, sizeof body, "%d %s\n%s\n", found->code, found->reason, found->help);
     return answer_text(status, body);
 }
 

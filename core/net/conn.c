@@ -3,6 +3,7 @@
 #include "rowcast/conn.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "rowcast/answer.h"
 #include "rowcast/buffer.h"
@@ -14,6 +15,7 @@
 
 #define ABNORMAL 1006
 #define TOO_SLOW 4100
+#define TOO_MANY 4101
 #define OPCODE 0x0f
 
 // Output that waits while its client goes on asking: reading stops until it has left.
@@ -48,7 +50,7 @@ static void leave_open(struct conn *conn)
 
     subscribers_leave_all(&hall->subscribers, &conn->subscriber, hall->events->emptied, hall->user);
     list_leave(&conn->stalled);
-    hall_leave(hall);
+    hall_leave(hall, &conn->address);
     hall->events->closed(hall->user, conn, conn->code);
 }
 
@@ -202,9 +204,23 @@ void conn_cut(struct conn *conn)
         become(conn, CONN_DEAD);
 }
 
+// Whether its rate keeps it from being read: then it is looked at again after a while.
+static bool is_slowed(struct conn *conn)
+{
+    if (list_holds(&conn->deadline.link))
+        return true;
+    if (rate_allows(&conn->hall->config.rate, &conn->rate, (int64_t)uv_now(conn->hall->loop)))
+        return false;
+    conn->pulse.heard = true; // it had something to say
+    deadlines_start(&conn->hall->slowed, &conn->deadline, (int64_t)uv_now(conn->hall->loop));
+    return true;
+}
+
 void conn_expire(struct conn *conn)
 {
-    if (conn->state == CONN_HANDSHAKE && conn->head != NULL)
+    if (conn->state == CONN_OPEN)
+        hall_touch(conn->hall, &conn->dirty);
+    else if (conn->state == CONN_HANDSHAKE && conn->head != NULL)
         answer(conn, answer_refusal(408));
     else if (conn->state == CONN_PARTING)
         conn_part(conn);
@@ -225,25 +241,63 @@ void conn_look(struct conn *conn, struct frame *ping)
 
 // ---- input: frames ----
 
+// The client's last word is heard: `farewell` waits until what came before it has been answered.
+static void part(struct conn *conn, int code, struct frame *farewell)
+{
+    if (conn->state != CONN_OPEN) {
+        frame_unref(farewell);
+        return;
+    }
+    conn->farewell = farewell;
+    conn->code = (uint16_t)code;
+    become(conn, CONN_PARTING);
+}
+
+static void count(struct conn *conn)
+{
+    struct hall *hall = conn->hall;
+
+    switch (rate_take(&hall->config.rate, &conn->rate, (int64_t)uv_now(hall->loop))) {
+    case RATE_TELL:
+        hall->events->limited(hall->user, conn);
+        break;
+    case RATE_CLOSE:
+        part(conn, TOO_MANY, frame_ref(hall->too_many));
+        break;
+    case RATE_FINE:
+        break;
+    }
+}
+
 static void on_message(void *user, const char *bytes, size_t size, bool binary)
 {
     struct conn *conn = user;
 
-    conn->hall->events->message(conn->hall->user, conn, bytes, size, binary);
+    count(conn);
+    if (conn->state == CONN_OPEN)
+        conn->hall->events->message(conn->hall->user, conn, bytes, size, binary);
 }
 
-// A Close is the last word: it waits until what came before it has been answered.
+static void on_control(void *user)
+{
+    count(user);
+}
+
+// A Close is taken over with the code that websocket_feed returns.
 static void on_output(void *user, struct frame *frame)
 {
     struct conn *conn = user;
 
-    if ((frame->bytes[0] & OPCODE) == FRAME_CLOSE)
+    if (conn->state != CONN_OPEN) {
+        frame_unref(frame);
+    } else if ((frame->bytes[0] & OPCODE) == FRAME_CLOSE) {
         conn->farewell = frame;
-    else
+    } else {
         queue(conn, frame, OUTQUEUE_REPLY);
+    }
 }
 
-const struct websocket_events conn_websocket_events = {on_message, on_output};
+const struct websocket_events conn_websocket_events = {on_message, on_control, on_output};
 
 static void give_websocket(struct conn *conn)
 {
@@ -261,22 +315,23 @@ static void take_frames(struct conn *conn, const char *bytes, size_t size)
     int code = websocket_feed(conn->websocket, bytes, size);
     if (code != 0 || websocket_rests(conn->websocket))
         give_websocket(conn);
-    if (code != 0) {
-        conn->code = (uint16_t)code;
-        become(conn, CONN_PARTING);
-    }
+    if (code != 0 && conn->state == CONN_OPEN)
+        part(conn, code, conn->farewell);
 }
 
 // ---- input: the request ----
 
 static void upgrade(struct conn *conn, struct verdict verdict)
 {
-    if (!hall_enter(conn->hall)) {
+    int refused = hall_enter(conn->hall, &verdict.address);
+
+    if (refused != 0) {
         frame_unref(verdict.answer);
         free(verdict.handshake);
-        answer(conn, answer_refusal(503));
+        answer(conn, answer_refusal(refused));
         return;
     }
+    conn->address = verdict.address;
     queue(conn, verdict.answer, OUTQUEUE_REPLY);
     conn->pulse.heard = true;
     become(conn, CONN_OPEN);
@@ -290,18 +345,20 @@ static struct frame *suited(const struct http_request *request, struct frame *fr
 
 static void receive(struct conn *conn, const struct http_request *request)
 {
-    char address[TRANSPORT_ADDRESS_SIZE];
+    char text[TRANSPORT_ADDRESS_SIZE];
     struct hall *hall = conn->hall;
+    struct ip peer;
 
     if (hall->events->requested != NULL) {
         answer(conn, suited(request, hall->events->requested(hall->user, request)));
         return;
     }
-    if (transport_address(&conn->transport, address) < 0) {
+    if (transport_address(&conn->transport, text) < 0 ||
+        ip_parse((struct http_text){text, strlen(text)}, &peer) < 0) {
         become(conn, CONN_DEAD); // it is gone already
         return;
     }
-    struct verdict verdict = reception_receive(&hall->reception, request, address);
+    struct verdict verdict = reception_receive(&hall->reception, request, &peer);
     if (verdict.handshake != NULL)
         upgrade(conn, verdict);
     else
@@ -377,17 +434,19 @@ static uv_buf_t on_room(struct transport *transport)
             list_append(&hall->stalled, &conn->stalled);
         return uv_buf_init(NULL, 0);
     }
-    return uv_buf_init(hall->read_buffer, HALL_READ_BUFFER);
+    size_t room =
+        rate_room(&hall->config.rate, &conn->rate, (int64_t)uv_now(hall->loop), HALL_READ_BUFFER);
+    return uv_buf_init(hall->read_buffer, (unsigned)room);
 }
 
-static bool wants_bytes(const struct conn *conn)
+static bool wants_bytes(struct conn *conn)
 {
     if (conn->ended || conn->state == CONN_DEAD)
         return false;
     if (conn->state != CONN_OPEN)
         return true;
     return conn->queue.bytes < UNREAD_BYTES && conn->queue.count < UNREAD_FRAMES &&
-           !list_holds(&conn->stalled);
+           !list_holds(&conn->stalled) && !is_slowed(conn);
 }
 
 static void on_bytes(struct transport *transport, const char *bytes, size_t size)

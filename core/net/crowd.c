@@ -167,6 +167,7 @@ void crowd_tick(struct crowd *crowd, int64_t now)
 
     expire(&crowd->hall.handshaking, now);
     expire(&crowd->hall.closing, now);
+    expire(&crowd->hall.slowed, now);
     heartbeat_sweep(&crowd->heartbeat, crowd->slots, now, &from, &to);
     for (; from < to; from++)
         conn_look(crowd_at(crowd, from), crowd->ping);

@@ -116,6 +116,23 @@ static struct http_text drop_authority(struct http_text target)
     return target;
 }
 
+static bool is_hex(char c)
+{
+    return (c >= '0' && c <= '9') || is_one_of(c, "abcdefABCDEF");
+}
+
+// Each '%' is followed by two hex digits, which are not those of NUL. The query is left to scripts.
+static bool is_path(struct http_text path)
+{
+    for (size_t i = 0; i < path.size; i++) {
+        const char *at = path.at + i;
+        if (*at == '%' && (path.size - i < 3 || !is_hex(at[1]) || !is_hex(at[2]) ||
+                           (at[1] == '0' && at[2] == '0')))
+            return false;
+    }
+    return path.size > 0 && path.at[0] == '/';
+}
+
 static int read_target(struct http_text target, struct http_request *request)
 {
     for (size_t i = 0; i < target.size; i++) {
@@ -133,7 +150,7 @@ static int read_target(struct http_text target, struct http_request *request)
         request->path = rest;
     if (request->path.size == 0 && absolute)
         request->path = (struct http_text){"/", 1};
-    return request->path.size > 0 && request->path.at[0] == '/' ? FINE : BAD_REQUEST;
+    return is_path(request->path) ? FINE : BAD_REQUEST;
 }
 
 static int read_version(struct http_text version, struct http_request *request)

@@ -9,13 +9,12 @@
 #include "rowcast/upgrade.h"
 
 #define SWITCHING_PROTOCOLS 101
+#define FORBIDDEN 403
 #define UPGRADE_REQUIRED 426
 
-void reception_init(struct reception *reception, const char *const *paths,
-                    const char *const *protocols)
+void reception_init(struct reception *reception, const struct reception_config *config)
 {
-    reception->paths = paths;
-    reception->protocols = protocols;
+    reception->config = *config;
     reception->health = answer_json(200, "{\"status\":\"ok\",\"checks\":{}}");
     reception->ready = answer_json(503, "{\"status\":\"starting\",\"checks\":{}}");
 }
@@ -83,7 +82,7 @@ static struct handshake *handshake_new(const struct http_request *request, const
 
 static bool is_websocket_path(const struct reception *reception, struct http_text path)
 {
-    for (const char *const *known = reception->paths; *known != NULL; known++) {
+    for (const char *const *known = reception->config.paths; *known != NULL; known++) {
         if (http_is(path, *known))
             return true;
     }
@@ -92,30 +91,38 @@ static bool is_websocket_path(const struct reception *reception, struct http_tex
 
 static struct verdict refuse(int status)
 {
-    return (struct verdict){answer_refusal(status), NULL};
+    return (struct verdict){.answer = answer_refusal(status)};
 }
 
 static struct verdict receive_websocket(const struct reception *reception,
-                                        const struct http_request *request, const char *address)
+                                        const struct http_request *request, const struct ip *peer)
 {
-    int status = request->head ? UPGRADE_REQUIRED : upgrade_check(request);
+    const struct reception_config *config = &reception->config;
+    char address[IP_TEXT_SIZE];
+    int status = SWITCHING_PROTOCOLS;
 
+    if (!upgrade_origin_allowed(request, config->origins))
+        return refuse(FORBIDDEN);
+    status = request->head ? UPGRADE_REQUIRED : upgrade_check(request);
     if (status != SWITCHING_PROTOCOLS)
         return refuse(status);
-    const char *protocol = upgrade_protocol(request, reception->protocols);
-    struct http_text key = http_value(request, "Sec-WebSocket-Key");
-    return (struct verdict){answer_upgrade(key.at, protocol),
-                            handshake_new(request, address, protocol)};
+    struct verdict verdict = {.address = *peer};
+    ip_forwarded(request, config->trusted, config->trusted_count, &verdict.address);
+    ip_text(&verdict.address, address);
+    const char *protocol = upgrade_protocol(request, config->protocols);
+    verdict.answer = answer_upgrade(http_value(request, "Sec-WebSocket-Key").at, protocol);
+    verdict.handshake = handshake_new(request, address, protocol);
+    return verdict;
 }
 
 struct verdict reception_receive(const struct reception *reception,
-                                 const struct http_request *request, const char *address)
+                                 const struct http_request *request, const struct ip *peer)
 {
     if (is_websocket_path(reception, request->path))
-        return receive_websocket(reception, request, address);
+        return receive_websocket(reception, request, peer);
     if (http_is(request->path, "/health"))
-        return (struct verdict){frame_ref(reception->health), NULL};
+        return (struct verdict){.answer = frame_ref(reception->health)};
     if (http_is(request->path, "/ready"))
-        return (struct verdict){frame_ref(reception->ready), NULL};
+        return (struct verdict){.answer = frame_ref(reception->ready)};
     return refuse(404);
 }

@@ -38,8 +38,10 @@ struct server {
     uint64_t sequence;
     uint32_t connections;
     atomic_uint open; // the workers' count, for their bound
+    struct quota quota;
     int port;
-    char **paths, **protocols;
+    char **paths, **protocols, **origins; // origins: NULL for any
+    struct network *trusted;
 };
 
 // ---- orders ----
@@ -178,6 +180,9 @@ static void handle(struct server *server, const struct report *report)
         server->callbacks.message(server->user, client, report->bytes, report->size,
                                   report->binary);
         break;
+    case REPORT_LIMITED:
+        server->callbacks.limited(server->user, client);
+        break;
     case REPORT_CLOSED:
         server->connections--;
         server->callbacks.closed(server->user, client, (int)report->number);
@@ -283,6 +288,8 @@ static char **texts_copy(const char *const *texts)
 {
     size_t count = 0;
 
+    if (texts == NULL)
+        return NULL;
     while (texts[count] != NULL)
         count++;
     char **copy = memory_new((count + 1) * sizeof *copy);
@@ -293,7 +300,7 @@ static char **texts_copy(const char *const *texts)
 
 static void texts_free(char **texts)
 {
-    for (char **text = texts; *text != NULL; text++)
+    for (char **text = texts; text != NULL && *text != NULL; text++)
         free(*text);
     free(texts);
 }
@@ -312,6 +319,9 @@ static void on_closed(uv_handle_t *handle)
     interest_release(&server->interest);
     texts_free(server->paths);
     texts_free(server->protocols);
+    texts_free(server->origins);
+    free(server->trusted);
+    quota_release(&server->quota);
     free(server);
 }
 
@@ -347,6 +357,9 @@ static struct server *server_new(uv_loop_t *loop, const struct server_config *co
     interest_init(&server->interest, server->workers);
     server->paths = texts_copy(config->paths);
     server->protocols = texts_copy(config->protocols);
+    server->origins = texts_copy(config->origins);
+    server->trusted = memory_copy(config->trusted, config->trusted_count * sizeof *config->trusted);
+    quota_init(&server->quota, config->max_per_address);
     server->inbox = mailbox_new(loop, sizeof(struct report), on_reports, server);
     uv_timer_init(loop, &server->drain_timer);
     server->drain_timer.data = server;
@@ -365,9 +378,15 @@ static struct hall_config hall_config_of(struct server *server, const struct ser
         .max_queue = config->max_queue,
         .max_backlog = config->max_backlog,
         .max_open = config->max_connections,
-        .paths = (const char *const *)server->paths,
-        .protocols = (const char *const *)server->protocols,
+        .max_fragments = config->max_fragments,
+        .rate = config->rate,
+        .reception = {.paths = (const char *const *)server->paths,
+                      .protocols = (const char *const *)server->protocols,
+                      .origins = (const char *const *)server->origins,
+                      .trusted = server->trusted,
+                      .trusted_count = config->trusted_count},
         .open = &server->open,
+        .quota = &server->quota,
     };
 }
 

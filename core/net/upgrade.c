@@ -2,6 +2,8 @@
 // Whether a request is a WebSocket handshake, and what is agreed.
 #include "rowcast/upgrade.h"
 
+#include <string.h>
+
 #include "rowcast/handshake.h"
 
 #define SWITCHING_PROTOCOLS 101
@@ -41,6 +43,35 @@ int upgrade_check(const struct http_request *request)
         !is_key(http_value(request, "Sec-WebSocket-Key")))
         return BAD_REQUEST;
     return SWITCHING_PROTOCOLS;
+}
+
+static bool is_listed(const char *const *origins, struct http_text origin)
+{
+    while (*origins != NULL && !http_is_like(origin, *origins))
+        origins++;
+    return *origins != NULL;
+}
+
+bool upgrade_origin_allowed(const struct http_request *request, const char *const *origins)
+{
+    int count = http_count(request, "Origin");
+
+    if (origins == NULL || count == 0)
+        return true;
+    return count == 1 && is_listed(origins, http_value(request, "Origin"));
+}
+
+bool upgrade_is_origin(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t scheme = strspn(text, letters);
+
+    if (strcmp(text, "null") == 0)
+        return true;
+    if (scheme == 0 || strncmp(text + scheme, "://", 3) != 0)
+        return false;
+    const char *host = text + scheme + 3;
+    return *host != '\0' && strcspn(host, "/?#@*, ") == strlen(host);
 }
 
 static const char *find(const char *const *protocols, struct http_text name)

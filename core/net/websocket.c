@@ -7,10 +7,12 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "rowcast/buffer.h"
 #include "rowcast/memory.h"
 #include "rowcast/utf8.h"
 
 #define FREE_MAX 64     // contexts kept for the next ones
+#define KEPT_MAX 16384  // bytes of a message's buffer that are kept for the next one
 #define CONTROL_MAX 127 // a control frame: header and payload
 #define PROTOCOL_ERROR 1002
 #define NO_CODE 1005
@@ -24,9 +26,11 @@ struct websocket {
     struct websocket *next; // in the pool
     const unsigned char *input;
     size_t input_size;
+    struct buffer message; // the data frames of the current message, as far as they have come
     unsigned char control[CONTROL_MAX]; // what wslay writes, until the frame is whole
     size_t control_size;
-    bool spent; // a close has passed: this context cannot serve another
+    bool in_control; // between the data frames of a message
+    bool spent;      // a close has passed: this context cannot serve another
 };
 
 // ---- wslay's callbacks ----
@@ -69,18 +73,51 @@ static ssize_t on_write(wslay_event_context_ptr context, const uint8_t *bytes, s
     return (ssize_t)size;
 }
 
+// wslay would reserve what a header claims, and a node for each fragment: what has come is gathered
+// here. The payload of a control frame comes whole, in on_message.
+static void on_piece(wslay_event_context_ptr context,
+                     const struct wslay_event_on_frame_recv_chunk_arg *piece, void *user)
+{
+    struct websocket *websocket = user;
+
+    (void)context;
+    if (!websocket->in_control)
+        buffer_append(&websocket->message, piece->data, piece->data_length);
+}
+
+static void on_frame(wslay_event_context_ptr context,
+                     const struct wslay_event_on_frame_recv_start_arg *frame, void *user)
+{
+    struct websocket *websocket = user;
+
+    (void)context;
+    websocket->in_control = wslay_is_ctrl_frame(frame->opcode);
+}
+
+static void end_message(struct websocket *websocket)
+{
+    if (websocket->message.capacity > KEPT_MAX)
+        buffer_release(&websocket->message);
+    else
+        buffer_clear(&websocket->message);
+}
+
 static void on_message(wslay_event_context_ptr context,
                        const struct wslay_event_on_msg_recv_arg *message, void *user)
 {
     struct websocket *websocket = user;
+    const struct websocket_events *events = websocket->pool->events;
+    const struct buffer *bytes = &websocket->message;
 
-    // What wslay has queued goes out here, so that answers keep the order of what they answer.
-    if (wslay_is_ctrl_frame(message->opcode))
+    if (wslay_is_ctrl_frame(message->opcode)) {
+        // What wslay has queued goes out here, so that answers keep the order of what they answer.
         wslay_event_send(context);
-    else
-        websocket->pool->events->message(
-            websocket->user, message->msg != NULL ? (const char *)message->msg : "",
-            message->msg_length, message->opcode == WSLAY_BINARY_FRAME);
+        events->control(websocket->user);
+        return;
+    }
+    events->message(websocket->user, bytes->size > 0 ? bytes->bytes : "", bytes->size,
+                    message->opcode == WSLAY_BINARY_FRAME);
+    end_message(websocket);
 }
 
 // ---- the pool ----
@@ -90,6 +127,8 @@ static struct websocket *websocket_new(struct websocket_pool *pool)
     static const struct wslay_event_callbacks callbacks = {
         .recv_callback = on_read,
         .send_callback = on_write,
+        .on_frame_recv_start_callback = on_frame,
+        .on_frame_recv_chunk_callback = on_piece,
         .on_msg_recv_callback = on_message,
     };
     struct websocket *websocket = memory_new(sizeof *websocket);
@@ -98,12 +137,15 @@ static struct websocket *websocket_new(struct websocket_pool *pool)
     if (wslay_event_context_server_init(&websocket->context, &callbacks, websocket) != 0)
         abort(); // out of memory is the only reason
     wslay_event_config_set_max_recv_msg_length(websocket->context, pool->limits.max_message);
+    wslay_event_config_set_no_buffering(websocket->context, 1);
+    buffer_init(&websocket->message, pool->limits.max_message);
     return websocket;
 }
 
 static void websocket_free(struct websocket *websocket)
 {
     wslay_event_context_free(websocket->context);
+    buffer_release(&websocket->message);
     free(websocket);
 }
 

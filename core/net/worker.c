@@ -76,6 +76,12 @@ static void on_message(void *user, struct conn *conn, const char *bytes, size_t 
                                  .bytes = memory_copy(bytes, size)});
 }
 
+static void on_limited(void *user, struct conn *conn)
+{
+    report(user,
+           (struct report){.kind = REPORT_LIMITED, .slot = conn->slot, .serial = conn->serial});
+}
+
 static void on_closed(void *user, struct conn *conn, int code)
 {
     report(user, (struct report){.kind = REPORT_CLOSED,
@@ -92,8 +98,11 @@ static void on_emptied(void *user, uint32_t topic)
            (struct report){.kind = REPORT_EMPTIED, .topic = topic, .number = worker->newest});
 }
 
-static const struct hall_events hall_events = {
-    .opened = on_opened, .message = on_message, .closed = on_closed, .emptied = on_emptied};
+static const struct hall_events hall_events = {.opened = on_opened,
+                                               .message = on_message,
+                                               .limited = on_limited,
+                                               .closed = on_closed,
+                                               .emptied = on_emptied};
 
 // ---- time, and the end ----
 

@@ -24,7 +24,8 @@ struct clients_config {
     struct topics *topics;
     struct history *history;
     uint32_t max_subscriptions;
-    int64_t wait; // milliseconds a subscribe waits for the stream to start
+    int64_t per_second; // messages of one client, as it is told
+    int64_t wait;       // milliseconds a subscribe waits for the stream to start
     struct metrics *metrics;
 };
 
@@ -58,6 +59,7 @@ void clients_opened(struct clients *clients, struct client_ref ref,
                     const struct handshake *handshake, uint64_t now);
 void clients_message(struct clients *clients, struct client_ref ref, const char *bytes, size_t size,
                      bool binary, uint64_t now);
+void clients_limited(struct clients *clients, struct client_ref ref);
 void clients_closed(struct clients *clients, struct client_ref ref, int code);
 
 #endif

@@ -16,8 +16,10 @@
 #include "rowcast/deadlines.h"
 #include "rowcast/frame.h"
 #include "rowcast/heartbeat.h"
+#include "rowcast/ip.h"
 #include "rowcast/list.h"
 #include "rowcast/outqueue.h"
+#include "rowcast/rate.h"
 #include "rowcast/subscribers.h"
 #include "rowcast/transport.h"
 
@@ -42,6 +44,8 @@ struct conn {
     uint8_t state; // enum conn_state; changed in conn.c by one function only
     bool ended;    // the peer's FIN has come
     struct pulse pulse;
+    struct ip address; // since OPEN: the client's, also behind proxies
+    struct rate_bucket rate;
     unsigned held;          // frames at the front of the queue that the transport holds on to
     uint32_t discarded;     // bytes thrown away since CLOSING
     uint32_t taken_at;      // when the socket last took bytes: milliseconds of the loop's clock
@@ -50,8 +54,8 @@ struct conn {
     struct frame *farewell;      // PARTING: the Close that goes out at its end, or NULL
     struct outqueue queue;
     struct subscriber subscriber;
-    uint64_t sequence; // of the last published event it was given
-    struct deadline deadline;
+    uint64_t sequence;               // of the last published event it was given
+    struct deadline deadline;        // of the state; in OPEN it runs while the client is slowed
     struct list_link dirty, stalled; // in the hall's lists
 };
 
@@ -74,7 +78,7 @@ void conn_part(struct conn *conn);
 // Ends it without a word, and throws away what is unsent.
 void conn_cut(struct conn *conn);
 
-// A deadline has passed: the handshake's or the closing's.
+// A deadline has passed: the handshake's, the closing's, or the slowed client's.
 void conn_expire(struct conn *conn);
 
 // Its turn in the heartbeat.

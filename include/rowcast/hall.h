@@ -11,6 +11,8 @@
 
 #include "rowcast/deadlines.h"
 #include "rowcast/list.h"
+#include "rowcast/quota.h"
+#include "rowcast/rate.h"
 #include "rowcast/reception.h"
 #include "rowcast/subscribers.h"
 #include "rowcast/traffic.h"
@@ -27,6 +29,7 @@ struct hall_events {
     struct frame *(*requested)(void *user, const struct http_request *request);
     void (*opened)(void *user, struct conn *conn, struct handshake *handshake); // takes it over
     void (*message)(void *user, struct conn *conn, const char *bytes, size_t size, bool binary);
+    void (*limited)(void *user, struct conn *conn);          // it says more than its rate allows
     void (*closed)(void *user, struct conn *conn, int code); // once for each opened
     void (*emptied)(void *user, uint32_t topic);             // its last subscriber here has left it
 };
@@ -34,10 +37,12 @@ struct hall_events {
 struct hall_config {
     int64_t heartbeat, handshake_timeout; // milliseconds
     size_t max_header, max_message, max_queue, max_backlog;
-    uint32_t max_open;
-    const char *const *paths, *const *protocols; // NULL-terminated
-    atomic_uint *open;                           // clients of all workers together
-    struct traffic *traffic;                     // counted here
+    uint32_t max_open, max_fragments;
+    struct rate rate;
+    struct reception_config reception;
+    atomic_uint *open;       // clients of all workers together
+    struct quota *quota;     // and by address
+    struct traffic *traffic; // counted here
 };
 
 struct hall {
@@ -52,7 +57,8 @@ struct hall {
     bool paused;         // the application is behind: clients are not read
     struct list stalled; // those that had something to say meanwhile
     struct deadlines handshaking, closing;
-    struct frame *too_slow; // the Close for who is
+    struct deadlines slowed;           // clients that are not read until their rate allows it
+    struct frame *too_slow, *too_many; // the Close for who is, or says too much
     struct subscribers subscribers;
     struct reception reception;
     struct websocket_pool websockets;
@@ -67,9 +73,9 @@ void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *con
                const struct transport_events *transport_events);
 void hall_release(struct hall *hall); // when nobody is here any more
 
-// Whether one more client may open. True: it counts until hall_leave.
-bool hall_enter(struct hall *hall);
-void hall_leave(struct hall *hall);
+// Lets one more client open: it counts until hall_leave. 0, or the status to refuse it with.
+int hall_enter(struct hall *hall, const struct ip *address);
+void hall_leave(struct hall *hall, const struct ip *address);
 
 // Lists a connection's link as dirty, and takes it out again (whether it is in or not).
 void hall_touch(struct hall *hall, struct list_link *dirty);

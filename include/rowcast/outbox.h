@@ -15,6 +15,7 @@
 enum report_kind {
     REPORT_OPENED,  // slot, serial, handshake
     REPORT_MESSAGE, // slot, serial, bytes, size, binary
+    REPORT_LIMITED, // slot, serial
     REPORT_CLOSED,  // slot, serial, number: the code
     REPORT_EMPTIED, // topic, number: the newest subscription handled
     REPORT_HANDLED, // number: of orders

@@ -5,17 +5,24 @@
 
 #include "rowcast/frame.h"
 #include "rowcast/http.h"
+#include "rowcast/ip.h"
 #include "rowcast/server.h"
 
+struct reception_config {
+    const char *const *paths;      // of WebSockets, NULL-terminated
+    const char *const *protocols;  // NULL-terminated
+    const char *const *origins;    // see upgrade.h
+    const struct network *trusted; // proxies whose X-Forwarded-For is believed
+    size_t trusted_count;
+};
+
 struct reception {
-    const char *const *paths;     // of WebSockets, NULL-terminated
-    const char *const *protocols; // NULL-terminated
+    struct reception_config config;
     struct frame *health, *ready; // answers for /health and /ready, owned
 };
 
-// `paths` and `protocols` must outlive it. Until told otherwise, /health is fine and /ready not.
-void reception_init(struct reception *reception, const char *const *paths,
-                    const char *const *protocols);
+// What the configuration points to must outlive it. Until told otherwise, /health is fine and /ready not.
+void reception_init(struct reception *reception, const struct reception_config *config);
 void reception_release(struct reception *reception);
 // Both take over the reference.
 void reception_set_health(struct reception *reception, struct frame *health);
@@ -26,10 +33,10 @@ struct verdict {
     // What the application is told; NULL: no upgrade, the connection ends with the answer. One
     // allocation with all its texts, freed with free().
     struct handshake *handshake;
+    struct ip address; // of the client; with a handshake only
 };
 
-// `address` is the peer's, numeric.
 struct verdict reception_receive(const struct reception *reception,
-                                 const struct http_request *request, const char *address);
+                                 const struct http_request *request, const struct ip *peer);
 
 #endif

@@ -15,6 +15,8 @@
 #include "rowcast/fault.h"
 #include "rowcast/filter.h"
 #include "rowcast/frame.h"
+#include "rowcast/ip.h"
+#include "rowcast/rate.h"
 #include "rowcast/traffic.h"
 
 struct server;
@@ -29,7 +31,7 @@ struct client_ref {
 // What the client sent with its upgrade. Texts are NUL-terminated, may be NULL where absent, and live
 // during the callback only.
 struct handshake {
-    const char *address;  // numeric, of the peer
+    const char *address;  // numeric, of the peer or of whom a trusted proxy names
     const char *path;     // before the '?'
     const char *query;    // behind it, as sent; NULL: none
     const char *protocol; // the subprotocol that was agreed
@@ -41,6 +43,9 @@ struct server_callbacks {
     // Bytes live during the callback only.
     void (*message)(void *user, struct client_ref client, const char *bytes, size_t size,
                     bool binary);
+    // The client says more than its rate allows, and is read more slowly. If it goes on it is closed
+    // with 4101.
+    void (*limited)(void *user, struct client_ref client);
     // Exactly once for each opened client, after its last message. `code` as in RFC 6455 section 7.4:
     // what the client sent or was sent, 1005 for a Close without a code, 1006 for none.
     void (*closed)(void *user, struct client_ref client, int code);
@@ -57,9 +62,14 @@ struct server_config {
     size_t max_header, max_message; // bytes
     size_t max_queue;               // bytes of live events that wait for one client
     size_t max_backlog; // bytes that wait for it in all, missed events of a resume among them
-    uint32_t max_connections;
-    const char *const *paths;     // NULL-terminated
-    const char *const *protocols; // NULL-terminated, may be empty
+    uint32_t max_connections, max_per_address; // clients; of one address: 0 for any number
+    uint32_t max_fragments;                    // of one message
+    struct rate rate;                          // of a client's messages
+    const char *const *paths;                  // NULL-terminated
+    const char *const *protocols;              // NULL-terminated, may be empty
+    const char *const *origins;                // NULL-terminated, or NULL for any
+    const struct network *trusted;             // proxies whose X-Forwarded-For is believed
+    size_t trusted_count;
 };
 
 // Listens and starts the workers. On failure -1 with a sentence: a taken port is EXIT_UNAVAILABLE,

@@ -10,10 +10,17 @@
 #include <stdio.h>
 
 #include "rowcast/fault.h"
+#include "rowcast/ip.h"
 #include "rowcast/log.h"
+#include "rowcast/rate.h"
 #include "rowcast/script.h"
 
-#define SETTINGS_MAX_LIST 16 // paths, protocols
+#define SETTINGS_MAX_LIST 64 // paths, protocols, origins, networks
+
+struct settings_networks {
+    struct network items[SETTINGS_MAX_LIST];
+    size_t count;
+};
 
 // The values, parsed. Texts are owned by the settings.
 struct settings {
@@ -30,9 +37,13 @@ struct settings {
     int64_t history, replay_wal, slot_limit, max_message, max_event, max_queue, max_header,
         lua_memory;                                     // bytes
     int64_t history_time, heartbeat, handshake_timeout; // milliseconds; heartbeat 0: off
-    int64_t max_connections, max_subscriptions;
+    int64_t max_connections, max_subscriptions, max_fragments;
+    int64_t max_connections_per_address; // 0: off
+    struct rate rate;
     const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated
     const char *protocols[SETTINGS_MAX_LIST + 1];
+    const char *origins[SETTINGS_MAX_LIST + 1]; // empty: any
+    struct settings_networks trusted_proxies;
     struct settings_layers *layers; // where each value came from
 };
 

@@ -9,6 +9,13 @@
 // one.
 int upgrade_check(const struct http_request *request);
 
+// Whether a page of the request's Origin may connect. `origins` is NULL-terminated, or NULL: all may.
+// Without an Origin it is no browser's page, which the list is for.
+bool upgrade_origin_allowed(const struct http_request *request, const char *const *origins);
+
+// Whether browsers could send it: "https://example.com", "http://localhost:3000", "null".
+bool upgrade_is_origin(const char *text);
+
 // The first subprotocol the client offers that is in the NULL-terminated list, or NULL. Always one
 // of the list's own texts, never bytes of the client.
 const char *upgrade_protocol(const struct http_request *request, const char *const *protocols);

@@ -21,6 +21,7 @@ struct websocket;
 struct websocket_events {
     // The bytes live during the call only. Text is valid UTF-8.
     void (*message)(void *user, const char *bytes, size_t size, bool binary);
+    void (*control)(void *user); // a ping or pong has come, and is answered
     // A pong or close frame for the client. Takes over the reference.
     void (*output)(void *user, struct frame *frame);
 };

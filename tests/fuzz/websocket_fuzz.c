@@ -36,7 +36,14 @@ static void on_output(void *user, struct frame *frame)
     frame_unref(frame);
 }
 
-static const struct websocket_events events = {on_message, on_output};
+static void on_control(void *user)
+{
+    struct buffer *story = user;
+
+    buffer_append_byte(story, 'c');
+}
+
+static const struct websocket_events events = {on_message, on_control, on_output};
 static const struct framing_limits limits = {.max_message = MAX_MESSAGE, .max_fragments = 8};
 
 // Feeds `size` bytes, `step` at a time. What they led to is in the story.

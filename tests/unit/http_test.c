@@ -189,6 +189,7 @@ static void targets_have_a_path_and_a_query(void **state)
     assert_path("/a/b", "/a/b", NULL);
     assert_path("/a?", "/a", "");
     assert_path("/a?b?c", "/a", "b?c");
+    assert_path("/%2e%2E/", "/%2e%2E/", NULL);      // not decoded
     assert_path("/?%", "/", "%");                   // E15
     assert_path("http://host:80/ws?x", "/ws", "x"); // A34
     assert_path("WS://host", "/", NULL);
@@ -198,8 +199,9 @@ static void targets_have_a_path_and_a_query(void **state)
 
 static void bad_targets_are_refused(void **state) // A35, A31
 {
-    static const char *const targets[] = {"../x",      "*",        "/p#frag", "x",  "http://",
-                                          "http:///x", "ftp://h/", "host:80", "?x", "/a\x80"};
+    static const char *const targets[] = {"../x",       "*",        "/p#frag", "x",   "http://",
+                                          "http:///x",  "ftp://h/", "host:80", "?x",  "/a\x80",
+                                          "/a%00.html", "/%",       "/%2",     "/%zz"}; // E14, E15
     char line[128];
 
     (void)state;

@@ -22,8 +22,10 @@ static const char *const protocols[] = {"mqtt", NULL};
 
 static int set_up(void **state)
 {
+    static const struct reception_config config = {.paths = paths, .protocols = protocols};
+
     *state = calloc(1, sizeof(struct reception));
-    reception_init(*state, paths, protocols);
+    reception_init(*state, &config);
     return 0;
 }
 
@@ -34,6 +36,9 @@ static int tear_down(void **state)
     return 0;
 }
 
+// 192.0.2.1
+static const struct ip peer = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 1}};
+
 static struct verdict receive(const struct reception *reception, const char *target,
                               const char *headers)
 {
@@ -43,7 +48,7 @@ static struct verdict receive(const struct reception *reception, const char *tar
 
     snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: h\r\n%s\r\n", target, headers);
     assert_int_equal(http_read(&scan, text, strlen(text), sizeof text, &request), HTTP_COMPLETE);
-    return reception_receive(reception, &request, "192.0.2.1");
+    return reception_receive(reception, &request, &peer);
 }
 
 static bool starts_with(const struct frame *frame, const char *text)
@@ -109,11 +114,54 @@ static void refusals(void **state)
     assert_true(has(verdict.answer, "\r\nUpgrade: websocket\r\n"));
     assert_true(has(verdict.answer, "\r\nSec-WebSocket-Version: 13\r\n"));
     assert_true(has(verdict.answer, "\r\nConnection: Upgrade, close\r\n"));
-    assert_answer(verdict, "HTTP/1.1 426 Upgrade Required\r\n", "Content-Length: 21\r\n");
+    assert_answer(verdict, "HTTP/1.1 426 Upgrade Required\r\n", "with ws:// or wss://");
     assert_answer(receive(*state, "/nope", HANDSHAKE), "HTTP/1.1 404 Not Found\r\n", "");
     assert_answer(receive(*state, "/ws/", HANDSHAKE), "HTTP/1.1 404 Not Found\r\n", "");
     assert_answer(receive(*state, "/", HANDSHAKE "Sec-WebSocket-Key: x\r\n"),
                   "HTTP/1.1 400 Bad Request\r\n", "");
+}
+
+// With a list of origins, behind the proxies of 192.0.2.0/24.
+static struct verdict receive_guarded(const char *headers)
+{
+    static const char *const origins[] = {"https://good.com", NULL};
+    struct network proxies;
+    struct reception reception;
+
+    assert_int_equal(network_parse("192.0.2.0/24", &proxies), 0);
+    const struct reception_config config = {.paths = paths,
+                                            .protocols = protocols,
+                                            .origins = origins,
+                                            .trusted = &proxies,
+                                            .trusted_count = 1};
+    reception_init(&reception, &config);
+    struct verdict verdict = receive(&reception, "/", headers);
+    reception_release(&reception);
+    return verdict;
+}
+
+static void foreign_pages_are_refused(void **state) // E1
+{
+    (void)state;
+    assert_answer(receive_guarded(HANDSHAKE "Origin: https://evil.com\r\n"),
+                  "HTTP/1.1 403 Forbidden\r\n", "'origins'");
+    struct verdict verdict = receive_guarded(HANDSHAKE "Origin: https://good.com\r\n");
+    assert_string_equal(verdict.handshake->origin, "https://good.com");
+    frame_unref(verdict.answer);
+    free(verdict.handshake);
+}
+
+static void whom_a_trusted_proxy_names_is_the_client(void **state)
+{
+    struct verdict verdict = receive_guarded(HANDSHAKE "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n");
+    char text[IP_TEXT_SIZE];
+
+    (void)state;
+    assert_string_equal(verdict.handshake->address, "203.0.113.9");
+    ip_text(&verdict.address, text);
+    assert_string_equal(text, "203.0.113.9");
+    frame_unref(verdict.answer);
+    free(verdict.handshake);
 }
 
 static void the_health_is_told(void **state)
@@ -154,6 +202,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_handshake_is_accepted, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_absent_is_null, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refusals, set_up, tear_down),
+        cmocka_unit_test(foreign_pages_are_refused),
+        cmocka_unit_test(whom_a_trusted_proxy_names_is_the_client),
         cmocka_unit_test_setup_teardown(the_health_is_told, set_up, tear_down),
         cmocka_unit_test(unknown_statuses_are_internal_errors),
         cmocka_unit_test(an_answer_may_lose_its_body),

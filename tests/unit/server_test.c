@@ -31,7 +31,7 @@ struct app {
     uv_timer_t wake; // so that uv_run comes back
     struct server *server;
     struct client_ref clients[CLIENTS_MAX]; // in the order they opened
-    int opened, closed, messages, last_code;
+    int opened, closed, messages, limited, last_code;
     bool drained;
     char path[64], query[64], protocol[64];
 };
@@ -61,6 +61,12 @@ static void on_message(void *user, struct client_ref client, const char *bytes, 
     server_send(app->server, client, frame_new(binary ? FRAME_BINARY : FRAME_TEXT, bytes, size));
 }
 
+static void on_limited(void *user, struct client_ref client)
+{
+    (void)client;
+    ((struct app *)user)->limited++;
+}
+
 static void on_closed(void *user, struct client_ref client, int code)
 {
     struct app *app = user;
@@ -76,7 +82,8 @@ static void on_drained(void *user)
     ((struct app *)user)->drained = true;
 }
 
-static const struct server_callbacks callbacks = {on_opened, on_message, on_closed, on_drained};
+static const struct server_callbacks callbacks = {on_opened, on_message, on_limited, on_closed,
+                                                  on_drained};
 static const char *const paths[] = {"/", "/ws", NULL};
 static const char *const protocols[] = {"mqtt", NULL};
 
@@ -91,6 +98,7 @@ static struct server_config configuration(void)
                                   .max_queue = 1 << 20,
                                   .max_backlog = 128 << 20,
                                   .max_connections = 1000,
+                                  .max_fragments = 1024,
                                   .paths = paths,
                                   .protocols = protocols};
 }
@@ -381,6 +389,53 @@ static void there_is_room_for_so_many(void **state)
     third = client_open(app);
     client_free(third);
     client_free(second);
+    app_stop(app);
+}
+
+// Whichever worker they come to.
+static void an_address_has_so_many(void **state)
+{
+    struct server_config config = configuration();
+    config.max_per_address = 2;
+    struct app *app = app_start(&config);
+    struct client *first = client_open(app), *second = client_open(app);
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        struct client *third = client_connect(app);
+        WRITE(third, REQUEST("/"));
+        UNTIL(app, has_ended(third));
+        assert_memory_equal(third->bytes, "HTTP/1.1 429", 12);
+        client_free(third);
+    }
+    client_free(first);
+    UNTIL(app, app->closed == 1);
+    client_free(client_open(app));
+    client_free(second);
+    app_stop(app);
+}
+
+// Read no faster than the rate, told, and closed when all before has been answered.
+static void who_says_too_much_is_slowed_told_and_closed(void **state)
+{
+    struct server_config config = configuration();
+    config.rate = (struct rate){.per_second = 20, .burst = 40};
+    struct app *app = app_start(&config);
+    struct client *client = client_open(app);
+    uint64_t began = uv_hrtime();
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        WRITE(client, "\x81\x80\0\0\0\0");
+    UNTIL(app, app->closed == 1);
+    assert_true(uv_hrtime() - began >= UINT64_C(5000000000));
+    assert_int_equal(app->last_code, 4101);
+    assert_int_equal(app->limited, 1);
+    assert_in_range(app->messages, 40, 300);
+    UNTIL(app, has_ended(client));
+    assert_int_equal(client->size, (size_t)app->messages * 2 + 4 + strlen("too many messages"));
+    assert_memory_equal(client->bytes + app->messages * 2 + 2, "\x10\x05too many", 10);
+    client_free(client);
     app_stop(app);
 }
 
@@ -710,6 +765,8 @@ int main(void)
         cmocka_unit_test(or_byte_by_byte),
         cmocka_unit_test(the_rest_is_http),
         cmocka_unit_test(there_is_room_for_so_many),
+        cmocka_unit_test(an_address_has_so_many),
+        cmocka_unit_test(who_says_too_much_is_slowed_told_and_closed),
         cmocka_unit_test(who_never_asks_is_sent_away),
         cmocka_unit_test(events_go_to_their_subscribers),
         cmocka_unit_test(calls_for_who_has_gone_do_nothing),

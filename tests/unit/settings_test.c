@@ -85,6 +85,10 @@ static void has_defaults(void **state)
     assert_int_equal(fixture->settings.max_message, 16384);
     assert_int_equal(fixture->settings.slot_limit, INT64_C(4) << 30);
     assert_false(fixture->settings.recreate_slot);
+    assert_int_equal(fixture->settings.max_fragments, 1024);
+    assert_int_equal(fixture->settings.rate.per_second, 100);
+    assert_int_equal(fixture->settings.rate.burst, 2000);
+    assert_null(fixture->settings.origins[0]);
     assert_null(fixture->settings.database);
     assert_string_equal(fixture->settings.paths[0], "/");
     assert_string_equal(fixture->settings.paths[1], "/ws");
@@ -107,6 +111,33 @@ static void later_layers_win(void **state)
     assert_string_equal(fixture->settings.publication, "q");
     assert_string_equal(fixture->settings.paths[0], "/x");
     assert_null(fixture->settings.paths[1]);
+}
+
+static void limits_of_clients_are_read(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "config.lua",
+               "return { rate = '7/s burst 9', origins = { 'https://a.com', 'http://b:1' } }");
+    assert_int_equal(read_line(fixture, "--trusted-proxies=10.0.0.0/8,::1 --max-fragments 5"), 0);
+    assert_int_equal(fixture->settings.rate.per_second, 7);
+    assert_int_equal(fixture->settings.rate.burst, 9);
+    assert_string_equal(fixture->settings.origins[0], "https://a.com");
+    assert_string_equal(fixture->settings.origins[1], "http://b:1");
+    assert_null(fixture->settings.origins[2]);
+    assert_int_equal(fixture->settings.trusted_proxies.count, 2);
+    assert_int_equal(fixture->settings.trusted_proxies.items[1].bits, 128);
+    assert_int_equal(fixture->settings.max_fragments, 5);
+    assert_int_equal(fixture->settings.max_connections_per_address, 0);
+}
+
+static void later_lists_replace_earlier_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "config.lua", "return { origins = 'https://a.com', rate = 'off' }");
+    assert_int_equal(read_line(fixture, "--origins=https://c.com"), 0);
+    assert_string_equal(fixture->settings.origins[0], "https://c.com");
+    assert_null(fixture->settings.origins[1]);
+    assert_int_equal(fixture->settings.rate.per_second, 0);
 }
 
 static void flags_take_both_forms(void **state)
@@ -157,6 +188,17 @@ static void values_out_of_range_name_key_and_origin(void **state)
             "heartbeat = 30 (--heartbeat): a duration with its unit");
 }
 
+static void lists_and_rates_say_what_is_expected(void **state)
+{
+    refuses(*state, "--rate 100", EXIT_CONFIGURATION, "such as 100/s burst 2000");
+    settings_release(&((struct fixture *)*state)->settings);
+    refuses(*state, "--origins example.com", EXIT_CONFIGURATION, "such as https://example.com");
+    settings_release(&((struct fixture *)*state)->settings);
+    refuses(*state, "--trusted-proxies=10.0.0.1/8", EXIT_CONFIGURATION, "such as 10.0.0.0/8");
+    settings_release(&((struct fixture *)*state)->settings);
+    refuses(*state, "--origins=,", EXIT_CONFIGURATION, "origins = , (--origins)");
+}
+
 static void a_flag_without_its_value_is_refused(void **state)
 {
     refuses(*state, "--port", EXIT_WRONG_USAGE, "--port needs a value");
@@ -195,12 +237,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(has_defaults),
         TEST(later_layers_win),
+        TEST(limits_of_clients_are_read),
+        TEST(later_lists_replace_earlier_ones),
         TEST(flags_take_both_forms),
         TEST(an_unknown_flag_is_refused_with_a_suggestion),
         TEST(an_unknown_key_is_refused_with_its_line),
         TEST(an_unknown_key_of_the_scripts_is_refused),
         TEST(a_broken_config_names_its_line),
         TEST(values_out_of_range_name_key_and_origin),
+        TEST(lists_and_rates_say_what_is_expected),
         TEST(a_flag_without_its_value_is_refused),
         TEST(operands_beyond_the_limit_are_refused),
         TEST(a_missing_file_is_refused),

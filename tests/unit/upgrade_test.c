@@ -130,6 +130,56 @@ static void the_first_offer_we_know_wins(void **state) // B8
     assert_null(agree("Sec-WebSocket-Protocol: \"mqtt\"\r\n"));
 }
 
+static bool may_come(const char *headers)
+{
+    static const char *const origins[] = {"https://good.com", "http://localhost:3000", NULL};
+    struct http_request request;
+
+    char text[512];
+
+    snprintf(text, sizeof text, "GET / HTTP/1.1\r\nHost: h\r\n%s\r\n", headers);
+    read_request(text, &request);
+    return upgrade_origin_allowed(&request, origins);
+}
+
+static void only_listed_origins_may_come(void **state) // E1
+{
+    static const char *const foreign[] = {"https://evil.com",
+                                          "https://good.com.evil.net",
+                                          "https://evilgood.com",
+                                          "http://good.com",
+                                          "https://good.com:8443",
+                                          "null",
+                                          "https://good.com/",
+                                          "https://evil.com/.good.com",
+                                          "",
+                                          "https://good.com, https://good.com"};
+    char line[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
+        snprintf(line, sizeof line, "Origin: %s\r\n", foreign[i]);
+        assert_false(may_come(line));
+    }
+    assert_true(may_come("Origin: https://good.com\r\n"));
+    assert_true(may_come("Origin: http://localhost:3000\r\n"));
+    assert_true(may_come("")); // E2: no page
+    assert_false(may_come("Origin: https://good.com\r\nOrigin: https://good.com\r\n"));
+}
+
+static void origins_are_what_browsers_send(void **state)
+{
+    (void)state;
+    assert_true(upgrade_is_origin("https://example.com"));
+    assert_true(upgrade_is_origin("http://[::1]:3000"));
+    assert_true(upgrade_is_origin("null"));
+    assert_false(upgrade_is_origin("example.com"));
+    assert_false(upgrade_is_origin("https://example.com/"));
+    assert_false(upgrade_is_origin("https://*.example.com"));
+    assert_false(upgrade_is_origin("https://"));
+    assert_false(upgrade_is_origin("*"));
+}
+
 static void long_offers_take_linear_time(void **state) // B7, B8
 {
     static char line[MAXIMUM - 100];
@@ -155,6 +205,8 @@ int main(void)
         cmocka_unit_test(keys),
         cmocka_unit_test(two_origins_are_refused),
         cmocka_unit_test(the_first_offer_we_know_wins),
+        cmocka_unit_test(only_listed_origins_may_come),
+        cmocka_unit_test(origins_are_what_browsers_send),
         cmocka_unit_test(long_offers_take_linear_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,7 +38,12 @@ static void on_output(void *user, struct frame *frame)
     frame_unref(frame);
 }
 
-static const struct websocket_events events = {on_message, on_output};
+static void on_control(void *user)
+{
+    (void)user;
+}
+
+static const struct websocket_events events = {on_message, on_control, on_output};
 static const struct framing_limits limits = {.max_message = 1000, .max_fragments = 8};
 
 static void story_init(struct story *story)

@@ -1,0 +1,5 @@
+describe("the settings", function()
+  it("know the subprotocol of the shipped scripts", function()
+    assert.same({ "rowcast.v1.json" }, dofile("scripts/config.lua").protocols)
+  end)
+end)
