@@ -45,10 +45,10 @@ function upgradeRequest(target = '/', headers = {}, line = `GET ${target} HTTP/1
 
 class Raw {
     constructor(port) {
-        this.bytes = Buffer.alloc(0); // not yet expected
+        this.chunks = [];
         this.ending = undefined; // 'fin' or what went wrong
         this.socket = net.connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
-        this.socket.on('data', (bytes) => (this.bytes = Buffer.concat([this.bytes, bytes])));
+        this.socket.on('data', (bytes) => this.chunks.push(bytes));
         this.socket.on('end', () => (this.ending ??= 'fin'));
         this.socket.on('error', (error) => (this.ending ??= error.code));
         this.socket.on('close', () => (this.ending ??= 'closed'));
@@ -69,6 +69,16 @@ class Raw {
         assert.equal(response.status, 101, `no upgrade but ${response.status}: ${response.body}`);
         assert.equal(response.headers['sec-websocket-accept'], ACCEPT);
         return raw;
+    }
+
+    // What came and was not yet expected.
+    get bytes() {
+        if (this.chunks.length !== 1) this.chunks = [Buffer.concat(this.chunks)];
+        return this.chunks[0];
+    }
+
+    set bytes(bytes) {
+        this.chunks = [bytes];
     }
 
     send(bytes) {

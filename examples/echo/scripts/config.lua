@@ -1,0 +1,8 @@
+-- Limits for suites that try what a server can take; not for the open internet.
+return {
+  max_message = "16MiB",
+  max_fragments = 131072,
+  max_queue = "64MiB",
+  rate = "off",
+  heartbeat = "off",
+}
