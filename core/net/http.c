@@ -25,8 +25,7 @@ static bool is_alphanumeric(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
-// RFC 9110 section 5.6.2
-static bool is_token_byte(char c)
+bool http_is_token_byte(char c)
 {
     return is_alphanumeric(c) || is_one_of(c, "!#$%&'*+-.^_`|~");
 }
@@ -44,7 +43,7 @@ static bool is_blank(char c)
 static bool is_token(struct http_text text)
 {
     for (size_t i = 0; i < text.size; i++) {
-        if (!is_token_byte(text.at[i]))
+        if (!http_is_token_byte(text.at[i]))
             return false;
     }
     return text.size > 0;

@@ -23,7 +23,7 @@ struct listener {
     int socket;
     int spare; // a descriptor to give up where there is no other, -1: none
     bool resting;
-    uint64_t quiet_until; // the failure has been logged
+    listener_quiet *quiet_until;
     listener_accepted *accepted;
     void *user;
 };
@@ -83,10 +83,12 @@ static void turn_away(struct listener *listener)
 static void note_failure(struct listener *listener, int error)
 {
     uint64_t now = uv_now(listener->poll.loop);
+    unsigned long long until = atomic_load(listener->quiet_until);
 
-    if (now < listener->quiet_until)
+    // Of several threads that see it at once, one says so.
+    if (now < until ||
+        !atomic_compare_exchange_strong(listener->quiet_until, &until, now + QUIET_TIME))
         return;
-    listener->quiet_until = now + QUIET_TIME;
     log_write(LOG_WARN, "accept_failed", LOG_FIELDS(LOG_TEXT("error", strerror(-error))),
               "cannot accept connections: %s; newcomers are turned away until others leave (see "
               "'ulimit -n' and --max-connections)",
@@ -121,12 +123,14 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         ;
 }
 
-struct listener *listener_new(uv_loop_t *loop, int socket, listener_accepted *accepted, void *user)
+struct listener *listener_new(uv_loop_t *loop, int socket, listener_quiet *quiet,
+                              listener_accepted *accepted, void *user)
 {
     struct listener *listener = memory_new(sizeof *listener);
 
     listener->socket = socket;
     listener->spare = open_spare();
+    listener->quiet_until = quiet;
     listener->accepted = accepted;
     listener->user = user;
     // The socket is new and ours, so neither has a reason to fail.

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "rowcast/extension.h"
 #include "rowcast/handshake.h"
 
 #define SWITCHING_PROTOCOLS 101
@@ -35,7 +36,7 @@ int upgrade_check(const struct http_request *request)
     if (request->minor < 1 || !http_lists(request, "Upgrade", "websocket") ||
         !http_lists(request, "Connection", "upgrade"))
         return UPGRADE_REQUIRED;
-    if (versions > 1 || http_count(request, "Origin") > 1)
+    if (versions > 1 || http_count(request, "Origin") > 1 || !extension_offers_sound(request))
         return BAD_REQUEST;
     if (versions == 0 || !http_is(http_value(request, "Sec-WebSocket-Version"), "13"))
         return UPGRADE_REQUIRED;

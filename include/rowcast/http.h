@@ -49,6 +49,7 @@ enum { HTTP_MORE = 0, HTTP_COMPLETE = 1 };
 int http_read(struct http_scan *scan, const char *bytes, size_t size, size_t maximum,
               struct http_request *request);
 
+bool http_is_token_byte(char c);                            // RFC 9110 section 5.6.2
 bool http_is(struct http_text text, const char *word);      // byte for byte
 bool http_is_like(struct http_text text, const char *word); // in any case
 

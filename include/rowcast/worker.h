@@ -11,6 +11,7 @@
 #include "rowcast/binding.h"
 #include "rowcast/fault.h"
 #include "rowcast/hall.h"
+#include "rowcast/listener.h"
 #include "rowcast/mailbox.h"
 #include "rowcast/order.h"
 #include "rowcast/outbox.h"
@@ -23,6 +24,7 @@ struct worker_config {
     int sockets[BINDINGS_MAX]; // listening, taken over
     int socket_count;
     struct mailbox *reports; // of struct report
+    listener_quiet *quiet;   // see listener.h
 };
 
 // Starts the thread. On failure NULL, with a sentence; the sockets are closed.

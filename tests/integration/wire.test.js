@@ -320,6 +320,7 @@ describe('connections', () => {
             ['a chunked body', upgradeRequest('/', { 'Transfer-Encoding': 'chunked' }), [400]],
             ['Content-Length -1', upgradeRequest('/', { 'Content-Length': '-1' }), [400]],
             ['a space before the colon', upgradeRequest('/', { 'X ': '1' }), [400]],
+            ['a broken offer', upgradeRequest('/', { 'Sec-WebSocket-Extensions': 'x; y="' }), [400]],
             ['a folded line', upgradeRequest('/', { X: '1\r\n 2' }), [400]],
             ['bare line feeds', upgradeRequest('/').replaceAll('\r\n', '\n'), [400]],
             ['a NUL', upgradeRequest('/', { X: 'a\0b' }), [400]],
@@ -357,7 +358,7 @@ describe('connections', () => {
             upgradeRequest('/', { 'Content-Length': '0' }),
             upgradeRequest('http://example.com/ws'),
             `\r\n${upgradeRequest('/')}`,
-            upgradeRequest('/', { 'Sec-WebSocket-Protocol': 'a,,b', 'Sec-WebSocket-Extensions': 'x; y="' }),
+            upgradeRequest('/', { 'Sec-WebSocket-Protocol': 'a,,b', 'Sec-WebSocket-Extensions': 'x; y="1"' }),
             upgradeRequest('/', { Cookie: 'caf\u00e9' }),
         ];
         for (const request of requests) {

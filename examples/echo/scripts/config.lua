@@ -2,7 +2,6 @@
 return {
   max_message = "16MiB",
   max_fragments = 131072,
-  max_queue = "64MiB",
   rate = "off",
   heartbeat = "off",
 }
