@@ -96,6 +96,7 @@ return {
         id = result.id,
         recovered = result.recovered,
         reason = result.reason,
+        conflate = result.conflate,
       },
     }
   end,

@@ -177,6 +177,13 @@ describe("a confirmation", function()
     assert.equal("80", data.id)
   end)
 
+  it("says of which types a slow client gets the newest only", function()
+    local result = { topic = "a", subscriptions = { "a" }, subscription_count = 1, id = "80" }
+    assert.is_nil(script.subscribed(helper.client(), result).send.data.conflate)
+    result.conflate = { "market_state" }
+    assert.same({ "market_state" }, script.subscribed(helper.client(), result).send.data.conflate)
+  end)
+
   it("lists 100 subscriptions in full", function()
     local client = connect()
     for i = 1, 99 do client:say('{"action":"subscribe","market_id":"m' .. i .. '"}') end

@@ -36,6 +36,7 @@ struct client *client_new(struct client_ref ref, const struct handshake *handsha
     client->cookie = memory_text(handshake->cookie);
     client->user_agent = memory_text(handshake->user_agent);
     client->origin = memory_text(handshake->origin);
+    choices_init(&client->choices);
     client->held_end = &client->held;
     return client;
 }
@@ -43,11 +44,14 @@ struct client *client_new(struct client_ref ref, const struct handshake *handsha
 void client_free(struct client *client, struct topics *topics)
 {
     struct held_message *held;
-    for (uint32_t i = 0; i < client->topic_count; i++)
-        topics_unref(topics, client->topics[i]);
+    for (uint32_t i = 0; i < client->choices.end; i++)
+        if (client->choices.items[i].topic != CHOICE_HOLE)
+            topics_unref(topics, client->choices.items[i].topic);
+    choices_release(&client->choices);
+    client_drop_work(client, topics);
     while ((held = client_take_held(client)))
         free(held);
-    script_commands_free(client->commands);
+    client_end_catchup(client);
     free(client->address);
     free(client->path);
     free(client->query);
@@ -56,48 +60,50 @@ void client_free(struct client *client, struct topics *topics)
     free(client->user_agent);
     free(client->origin);
     free(client->state);
-    free(client->topics);
     free(client);
 }
 
-static uint32_t position_of(const struct client *client, uint32_t topic)
+void client_end_catchup(struct client *client)
 {
-    uint32_t i = 0;
-    while (i < client->topic_count && client->topics[i] != topic)
-        i++;
-    return i;
+    if (!client->catchup)
+        return;
+    catchup_release(client->catchup);
+    free(client->catchup);
+    client->catchup = NULL;
+    list_leave(&client->ready);
 }
 
-bool client_has(const struct client *client, uint32_t topic)
+void client_push_work(struct client *client, struct script_commands *commands,
+                      struct missed_events missed)
 {
-    return position_of(client, topic) < client->topic_count;
+    struct client_work *work = memory_new(sizeof *work);
+    *work = (struct client_work){client->work, commands, 0, missed};
+    client->work = work;
+    client->depth += commands != NULL;
 }
 
-void client_add(struct client *client, uint32_t topic)
+struct missed_events client_pop_work(struct client *client)
 {
-    if (client->topic_count == client->topic_capacity) {
-        client->topic_capacity = client->topic_capacity ? 2 * client->topic_capacity : 4;
-        client->topics =
-            memory_resize(client->topics, client->topic_capacity * sizeof *client->topics);
+    struct client_work *work = client->work;
+    struct missed_events missed = work->missed;
+    client->work = work->below;
+    client->depth -= work->commands != NULL;
+    script_commands_free(work->commands);
+    free(work);
+    return missed;
+}
+
+void client_drop_work(struct client *client, struct topics *topics)
+{
+    while (client->work) {
+        struct missed_events missed = client_pop_work(client);
+        if (missed.topic != TOPIC_NONE)
+            topics_unref(topics, missed.topic);
     }
-    client->topics[client->topic_count++] = topic;
 }
 
-bool client_remove(struct client *client, uint32_t topic)
+void client_hold(struct client *client, const char *bytes, size_t size, bool binary, uint64_t asked)
 {
-    uint32_t position = position_of(client, topic);
-    if (position == client->topic_count)
-        return false;
-    client->topic_count--;
-    memmove(client->topics + position, client->topics + position + 1,
-            (client->topic_count - position) * sizeof *client->topics);
-    return true;
-}
-
-bool client_hold(struct client *client, const char *bytes, size_t size, bool binary, uint64_t asked)
-{
-    if (client->held_count == CLIENT_MAX_HELD)
-        return false;
     struct held_message *held = memory_new(sizeof *held + size);
     held->size = size;
     held->binary = binary;
@@ -105,8 +111,6 @@ bool client_hold(struct client *client, const char *bytes, size_t size, bool bin
     memcpy(held->bytes, bytes, size);
     *client->held_end = held;
     client->held_end = &held->next;
-    client->held_count++;
-    return true;
 }
 
 struct held_message *client_take_held(struct client *client)
@@ -117,7 +121,6 @@ struct held_message *client_take_held(struct client *client)
     client->held = held->next;
     if (!client->held)
         client->held_end = &client->held;
-    client->held_count--;
     return held;
 }
 

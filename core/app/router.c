@@ -14,9 +14,6 @@
 #define SUBSCRIBE_WAIT 30000 // milliseconds
 #define DRAIN 5000           // milliseconds
 
-// What may wait for one client, beside all of the history, so that a resume always fits.
-#define BACKLOG_QUEUES 16
-
 // ---- health ----
 
 static void publish_health(struct router *router)
@@ -85,9 +82,12 @@ static void take_event(void *user, const struct script_event *source)
         event.topics[i] =
             topics_take(&router->topics, source->topics[i].name, source->topics[i].size);
     metrics_count(&router->metrics.events, source->type, source->type_size);
+    frame_ref(source->frame); // the history may drop it at once
+    uint64_t place = history_append(router->history, &event, clock_now());
     if (!router->resetting)
-        server_publish(router->server, event.topics, event.topic_count, event.type, source->frame);
-    history_append(router->history, &event, clock_now());
+        server_publish(router->server, event.topics, event.topic_count, event.type, place,
+                       source->frame);
+    frame_unref(source->frame);
     for (uint32_t i = 0; i < event.topic_count; i++)
         topics_unref(&router->topics, event.topics[i]);
 }
@@ -352,6 +352,18 @@ static void client_closed(void *user, struct client_ref ref, int code)
     clients_closed(router->clients, ref, code);
 }
 
+static void client_parked(void *user, struct client_ref ref, uint64_t place)
+{
+    struct router *router = user;
+    clients_parked(router->clients, ref, place);
+}
+
+static void client_hungry(void *user, struct client_ref ref)
+{
+    struct router *router = user;
+    clients_hungry(router->clients, ref);
+}
+
 static void all_drained(void *user)
 {
     struct router *router = user;
@@ -367,6 +379,12 @@ static void close_all(struct router *router)
     router->server = NULL;
     uv_close((uv_handle_t *)&router->tick, NULL);
     uv_close((uv_handle_t *)&router->end_of_turn, NULL);
+    uv_close((uv_handle_t *)&router->more, NULL);
+}
+
+static void on_more(uv_idle_t *handle)
+{
+    (void)handle; // being active is all it is for
 }
 
 // What a turn has collected goes to the workers before the loop waits again.
@@ -377,6 +395,10 @@ static void on_end_of_turn(uv_prepare_t *handle)
         close_all(router);
         return;
     }
+    if (clients_feed(router->clients))
+        uv_idle_start(&router->more, on_more);
+    else
+        uv_idle_stop(&router->more);
     server_flush(router->server);
     pause_source(router, server_congested(router->server));
 }
@@ -434,8 +456,15 @@ void router_reload(struct router *router)
 
 static int start_server(struct router *router, struct fault *fault)
 {
-    static const struct server_callbacks callbacks = {client_opened, client_message, client_limited,
-                                                      client_closed, all_drained};
+    static const struct server_callbacks callbacks = {
+        .opened = client_opened,
+        .message = client_message,
+        .limited = client_limited,
+        .closed = client_closed,
+        .parked = client_parked,
+        .hungry = client_hungry,
+        .drained = all_drained,
+    };
     const struct settings *settings = router->settings;
     struct server_config config = {
         .host = settings->host,
@@ -446,7 +475,6 @@ static int start_server(struct router *router, struct fault *fault)
         .max_header = (size_t)settings->max_header,
         .max_message = (size_t)settings->max_message,
         .max_queue = (size_t)settings->max_queue,
-        .max_backlog = (size_t)(settings->history + BACKLOG_QUEUES * settings->max_queue),
         .max_connections = (uint32_t)settings->max_connections,
         .max_per_address = (uint32_t)settings->max_connections_per_address,
         .max_fragments = (uint32_t)settings->max_fragments,
@@ -512,12 +540,16 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     topics_init(&router->topics);
     router->history =
         history_new(&router->topics, (size_t)settings->history, settings->history_time * 1000);
-    struct clients_config config = {.topics = &router->topics,
-                                    .history = router->history,
-                                    .max_subscriptions = (uint32_t)settings->max_subscriptions,
-                                    .per_second = settings->rate.per_second,
-                                    .wait = SUBSCRIBE_WAIT,
-                                    .metrics = &router->metrics};
+    struct clients_config config = {
+        .topics = &router->topics,
+        .history = router->history,
+        .max_subscriptions = (uint32_t)settings->max_subscriptions,
+        .per_second = settings->rate.per_second,
+        .wait = SUBSCRIBE_WAIT,
+        .batch = (size_t)settings->max_queue / 2,
+        .conflate = settings->conflate,
+        .metrics = &router->metrics,
+    };
     router->clients = clients_new(&config);
     guard_init(&router->guard, settings->slot, settings->slot_limit, settings->replay_wal);
     set_script_health(router, true, "ok");
@@ -531,6 +563,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     uv_timer_start(&router->tick, on_tick, TICK, TICK);
     uv_prepare_init(loop, &router->end_of_turn);
     uv_prepare_start(&router->end_of_turn, on_end_of_turn);
+    uv_idle_init(loop, &router->more);
     *result = router;
     if (router_watch(router, fault) == 0) {
         log_listening(router);

@@ -48,6 +48,7 @@ struct router {
     bool resetting; // what comes was committed before the subscribers are told to begin anew
     uv_timer_t tick;
     uv_prepare_t end_of_turn;
+    uv_idle_t more; // active while clients that catch up could go on at once
 };
 
 // ---- router_watch.c ----

@@ -137,6 +137,7 @@ static void gather(const struct router *router, struct status *status)
         .connections = router->server ? server_connections(router->server) : 0,
         .subscriptions = clients_subscriptions(router->clients),
         .waiting = clients_waiting(router->clients),
+        .behind = clients_behind(router->clients),
         .topics = router->topics.live,
         .scripts = settings->scripts,
         .scripts_hash = script_hash(router->script),

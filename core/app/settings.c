@@ -96,6 +96,8 @@ static const struct setting table[] = {
     {"paths", NULL, LIST, 0, 0, NULL, AT(paths), 0, 0, "WebSocket paths (config.lua)"},
     {"protocols", NULL, LIST, 0, 0, NULL, AT(protocols), 0, 0,
      "WebSocket subprotocols (config.lua)"},
+    {"conflate", NULL, LIST, 0, 0, NULL, AT(conflate), 0, 0,
+     "event types of which a slow client gets the newest only (config.lua)"},
 };
 
 #define SETTING_COUNT (sizeof table / sizeof *table)
@@ -106,7 +108,7 @@ struct settings_layers {
     char *file;                 // of --config
     struct fault fault;         // the first failure inside a callback
     bool failed;
-    char *lists[3 * SETTINGS_MAX_LIST]; // elements of lists
+    char *lists[4 * SETTINGS_MAX_LIST]; // elements of lists
     int list_count;
 };
 

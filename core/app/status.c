@@ -195,6 +195,7 @@ static void write_clients(const struct status *status, struct buffer *out)
     number(out, "connections", status->connections);
     number(out, "subscriptions", status->subscriptions);
     number(out, "waiting", status->waiting);
+    number(out, "behind", status->behind);
     buffer_append_byte(out, '}');
 }
 
@@ -235,6 +236,7 @@ void status_log(const struct status *status)
               LOG_FIELDS(LOG_NUMBER("connections", (int64_t)status->connections),
                          LOG_NUMBER("subscriptions", (int64_t)status->subscriptions),
                          LOG_NUMBER("waiting", (int64_t)status->waiting),
+                         LOG_NUMBER("behind", (int64_t)status->behind),
                          LOG_NUMBER("topics", (int64_t)status->topics),
                          LOG_NUMBER("queued_bytes", (int64_t)queued),
                          LOG_NUMBER("history_events", (int64_t)status->history_events),

@@ -17,6 +17,7 @@
 #define EVICTED_SLOTS 16384
 #define LEAST_MARKS 1024
 #define NOWHERE UINT64_MAX
+#define FIRST_PLACE 1
 
 // Places first..behind-1 are in use; place p stands at p & (capacity - 1).
 struct ring {
@@ -43,6 +44,12 @@ struct mark {
     uint32_t xid, stamp;
 };
 
+// The newest evicted event of the topics whose names hash to a slot; all zero: none.
+struct eviction {
+    struct event_id id;
+    uint64_t place;
+};
+
 struct history {
     struct topics *topics;
     uint32_t epoch;
@@ -59,18 +66,18 @@ struct history {
     uint32_t newest_count; // topic numbers from here on have none
 
     struct event_id start, position;
+    uint64_t started; // the place of the first event behind `start`
 
-    // The newest evicted id of the topics whose names hash to a slot; all zero: none. Topics that
-    // share a slot share their fate: one may be told `expired` for the other's sake, never the
-    // reverse.
-    struct event_id evicted[EVICTED_SLOTS];
+    // Topics that share a slot share their fate: one may be told `expired` for the other's sake,
+    // never the reverse.
+    struct eviction evicted[EVICTED_SLOTS];
 };
 
 // ---- rings ----
 
 static void ring_init(struct ring *ring, size_t item_size)
 {
-    *ring = (struct ring){.item_size = item_size};
+    *ring = (struct ring){.item_size = item_size, .first = FIRST_PLACE, .behind = FIRST_PLACE};
 }
 
 static void *ring_at(const struct ring *ring, uint64_t place)
@@ -134,7 +141,8 @@ static void drop_oldest(struct history *history)
     struct event *event = &entry->event;
 
     for (uint32_t i = 0; i < event->topic_count; i++) {
-        history->evicted[evicted_slot(history, event->topics[i])] = event->id;
+        history->evicted[evicted_slot(history, event->topics[i])] =
+            (struct eviction){event->id, history->entries.first};
         drop_link(history, event->topics[i]);
     }
     for (int i = 0; i < FORMAT_COUNT; i++)
@@ -236,6 +244,7 @@ void history_start(struct history *history, const struct event_id *id)
     history->position = *id;
     history->marks.first = history->marks.behind;
     mark(history, id);
+    history->started = history->entries.behind;
 }
 
 // ---- appending ----
@@ -276,7 +285,7 @@ static void link_topic(struct history *history, uint64_t entry, uint32_t topic)
     topics_ref(history->topics, topic);
 }
 
-void history_append(struct history *history, const struct event *event, int64_t now)
+uint64_t history_append(struct history *history, const struct event *event, int64_t now)
 {
     struct entry entry = {.event = *event, .time = now, .bytes = entry_bytes(event)};
 
@@ -288,6 +297,7 @@ void history_append(struct history *history, const struct event *event, int64_t 
     mark(history, &event->id);
     history->position = event->id;
     history_evict(history, now);
+    return place;
 }
 
 void history_commit(struct history *history, const struct event_id *id)
@@ -355,6 +365,11 @@ bool history_ends(const struct history *history, struct event_id *oldest, struct
     return true;
 }
 
+uint64_t history_end(const struct history *history)
+{
+    return history->entries.behind;
+}
+
 size_t history_events(const struct history *history)
 {
     return history->entries.behind - history->entries.first;
@@ -419,13 +434,41 @@ enum resume history_resume(const struct history *history, uint32_t topic,
         return RESUME_UNKNOWN_ID;
     if (event_id_compare(since, &history->start) < 0)
         return RESUME_EXPIRED;
-    if (event_id_compare(since, &history->evicted[evicted_slot(history, topic)]) < 0)
+    if (event_id_compare(since, &history->evicted[evicted_slot(history, topic)].id) < 0)
         return RESUME_EXPIRED;
     if (contradicts(history, since))
         return RESUME_UNKNOWN_ID;
 
     cursor->link = first_behind(history, topic, since);
     return RESUME_RECOVERED;
+}
+
+// ---- walking ----
+
+bool history_seek(const struct history *history, uint32_t topic, uint64_t place,
+                  struct history_cursor *cursor)
+{
+    uint64_t link = topic < history->newest_count ? history->newest[topic] : NOWHERE;
+
+    cursor->link = NOWHERE;
+    if (place < history->started || place <= history->evicted[evicted_slot(history, topic)].place)
+        return false;
+    while (link != NOWHERE && link >= history->links.first &&
+           link_at(history, link)->entry >= place) {
+        cursor->link = link;
+        link = link_at(history, link)->previous;
+    }
+    return true;
+}
+
+bool history_holds(const struct history *history, const struct history_cursor *cursor)
+{
+    return cursor->link >= history->links.first;
+}
+
+uint64_t history_place(const struct history *history, const struct history_cursor *cursor)
+{
+    return cursor->link != NOWHERE ? link_at(history, cursor->link)->entry : NOWHERE;
 }
 
 const struct event *history_next(const struct history *history, struct history_cursor *cursor)

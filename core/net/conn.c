@@ -18,13 +18,14 @@
 #define TOO_MANY 4101
 #define OPCODE 0x0f
 
-// Output that waits while its client goes on asking: reading stops until it has left.
+// What waits while its client goes on asking: reading stops until it has left.
 #define UNREAD_BYTES (64u << 10)
 #define UNREAD_FRAMES 1024
-// A client that has taken bytes within this time is not slow, only slower than a burst: it may lag
-// further.
-#define TAKEN_LATELY 1000 // milliseconds
-#define BURST_FACTOR 16
+#define UNREAD_ASKED 64
+// Frames that wait for one client: a queue of references takes memory, too, that nobody shares.
+#define QUEUED_FRAMES 1024
+// In max_queue, what may wait of answers to a client that asks without reading.
+#define ANSWERS_FACTOR 16
 // What a refused client may still send while it has not read the answer.
 #define DISCARD_MAX (64u << 20)
 
@@ -87,16 +88,11 @@ static void unqueued(const struct conn *conn, size_t size)
     counter_add(&traffic_of(conn)->queued, -(uint64_t)size);
 }
 
-static void queue(struct conn *conn, struct frame *frame, enum outqueue_kind kind)
+static void queue(struct conn *conn, struct frame *frame)
 {
     counter_add(&traffic_of(conn)->queued, frame->size);
-    outqueue_push(&conn->queue, frame, kind);
+    outqueue_push(&conn->queue, frame);
     hall_touch(conn->hall, &conn->dirty);
-}
-
-static uint32_t now_of(const struct conn *conn)
-{
-    return (uint32_t)uv_now(conn->hall->loop);
 }
 
 static void took(struct conn *conn, size_t size)
@@ -106,7 +102,6 @@ static void took(struct conn *conn, size_t size)
     outqueue_consume(&conn->queue, size);
     unqueued(conn, size);
     counter_add(&traffic_of(conn)->sent, size);
-    conn->taken_at = now_of(conn);
 }
 
 static void conn_write(struct conn *conn)
@@ -125,7 +120,7 @@ static void conn_write(struct conn *conn)
 }
 
 // The Close goes to the front of all that is not on its way yet: the client will resume.
-static void close_too_slow(struct conn *conn)
+void conn_outrun(struct conn *conn)
 {
     if (conn->state != CONN_OPEN) {
         conn_cut(conn);
@@ -143,37 +138,80 @@ void conn_send(struct conn *conn, struct frame *frame)
         frame_unref(frame);
         return;
     }
-    queue(conn, frame, OUTQUEUE_REPLY);
-    if (conn->queue.bytes > conn->hall->config.max_backlog)
-        close_too_slow(conn);
+    bool too_much = conn->queue.bytes > conn->hall->config.max_queue * ANSWERS_FACTOR;
+    queue(conn, frame);
+    if (too_much)
+        conn_outrun(conn);
 }
 
-// An event larger than the whole queue may be is let through to who has read all before it.
-static bool has_room(const struct conn *conn, const struct frame *frame)
+static bool has_room(const struct conn *conn)
 {
-    size_t maximum = conn->hall->config.max_queue, wanted = conn->queue.live + frame->size;
+    return conn->queue.bytes < conn->hall->config.max_queue && conn->queue.count < QUEUED_FRAMES;
+}
 
-    if (conn->queue.live == 0 || wanted <= maximum)
-        return true;
-    return now_of(conn) - conn->taken_at < TAKEN_LATELY && wanted <= maximum * BURST_FACTOR;
+// Who has asked something is not parked before it is answered: see server.h. It is not read any more
+// by now, so that lasts no longer than the answers under way.
+static void publish_beyond(struct conn *conn, struct frame *frame)
+{
+    conn_write(conn); // perhaps nobody has tried for some time
+    if (conn->state != CONN_OPEN)
+        return;
+    if (has_room(conn) || conn->asked > 0) {
+        queue(conn, frame_ref(frame));
+        return;
+    }
+    uint64_t place = conn->place;
+    conn_park(conn);
+    conn_watch(conn);
+    conn->hall->events->parked(conn->hall->user, conn, place);
 }
 
 void conn_publish(struct conn *conn, struct frame *frame)
 {
-    if (!has_room(conn, frame))
-        conn_write(conn); // perhaps nobody has tried for some time
-    if (conn->state != CONN_OPEN)
-        return;
-    if (has_room(conn, frame))
-        queue(conn, frame_ref(frame), OUTQUEUE_LIVE);
+    if (has_room(conn))
+        queue(conn, frame_ref(frame));
     else
-        close_too_slow(conn);
+        publish_beyond(conn, frame);
+}
+
+void conn_answered(struct conn *conn)
+{
+    conn->asked--;
+    hall_touch(conn->hall, &conn->dirty); // perhaps it may be read again
+}
+
+void conn_park(struct conn *conn)
+{
+    conn->place = CONN_PARKED;
+}
+
+void conn_unpark(struct conn *conn)
+{
+    conn->place = 0;
+    conn->watched = false;
+}
+
+void conn_watch(struct conn *conn)
+{
+    conn->watched = true;
+    hall_touch(conn->hall, &conn->dirty);
+}
+
+// With so little to send it must not wait long for more.
+static void tell_hunger(struct conn *conn)
+{
+    if (!conn->watched || conn->state != CONN_OPEN ||
+        conn->queue.bytes > conn->hall->config.max_queue / 4 ||
+        conn->queue.count > QUEUED_FRAMES / 4)
+        return;
+    conn->watched = false;
+    conn->hall->events->hungry(conn->hall->user, conn);
 }
 
 // Ends an HTTP request.
 static void answer(struct conn *conn, struct frame *frame)
 {
-    queue(conn, frame, OUTQUEUE_REPLY);
+    queue(conn, frame);
     become(conn, CONN_CLOSING);
 }
 
@@ -183,7 +221,7 @@ void conn_close(struct conn *conn, int code, struct frame *close)
         answer(conn, answer_refusal(503));
     } else if (conn->state == CONN_OPEN) {
         conn->code = (uint16_t)code;
-        queue(conn, frame_ref(close), OUTQUEUE_REPLY);
+        queue(conn, frame_ref(close));
         become(conn, CONN_CLOSING);
     }
 }
@@ -193,7 +231,7 @@ void conn_part(struct conn *conn)
     if (conn->state != CONN_PARTING)
         return;
     if (conn->farewell != NULL)
-        queue(conn, conn->farewell, OUTQUEUE_REPLY);
+        queue(conn, conn->farewell);
     conn->farewell = NULL;
     become(conn, CONN_CLOSING);
 }
@@ -233,6 +271,8 @@ void conn_look(struct conn *conn, struct frame *ping)
     // Who is not read cannot be heard.
     if (conn->state != CONN_OPEN || list_holds(&conn->stalled))
         return;
+    if (conn->asked >= UNREAD_ASKED && outqueue_empty(&conn->queue))
+        conn->pulse.heard = true;
     if (heartbeat_look(&conn->pulse) == HEARTBEAT_END)
         conn_cut(conn);
     else
@@ -274,8 +314,10 @@ static void on_message(void *user, const char *bytes, size_t size, bool binary)
     struct conn *conn = user;
 
     count(conn);
-    if (conn->state == CONN_OPEN)
-        conn->hall->events->message(conn->hall->user, conn, bytes, size, binary);
+    if (conn->state != CONN_OPEN)
+        return;
+    conn->asked++;
+    conn->hall->events->message(conn->hall->user, conn, bytes, size, binary);
 }
 
 static void on_control(void *user)
@@ -293,7 +335,7 @@ static void on_output(void *user, struct frame *frame)
     } else if ((frame->bytes[0] & OPCODE) == FRAME_CLOSE) {
         conn->farewell = frame;
     } else {
-        queue(conn, frame, OUTQUEUE_REPLY);
+        queue(conn, frame);
     }
 }
 
@@ -332,8 +374,9 @@ static void upgrade(struct conn *conn, struct verdict verdict)
         return;
     }
     conn->address = verdict.address;
-    queue(conn, verdict.answer, OUTQUEUE_REPLY);
+    queue(conn, verdict.answer);
     conn->pulse.heard = true;
+    conn->asked = 1;
     become(conn, CONN_OPEN);
     conn->hall->events->opened(conn->hall->user, conn, verdict.handshake);
 }
@@ -446,7 +489,7 @@ static bool wants_bytes(struct conn *conn)
     if (conn->state != CONN_OPEN)
         return true;
     return conn->queue.bytes < UNREAD_BYTES && conn->queue.count < UNREAD_FRAMES &&
-           !list_holds(&conn->stalled) && !is_slowed(conn);
+           conn->asked < UNREAD_ASKED && !list_holds(&conn->stalled) && !is_slowed(conn);
 }
 
 static void on_bytes(struct transport *transport, const char *bytes, size_t size)
@@ -547,6 +590,7 @@ void conn_proceed(struct conn *conn)
 {
     if (conn->state != CONN_DEAD)
         conn_write(conn);
+    tell_hunger(conn);
     if (conn->state == CONN_CLOSING && outqueue_empty(&conn->queue))
         conn_shut(conn);
     if (conn->state == CONN_SHUT && conn->ended && !transport_busy(&conn->transport))

@@ -114,21 +114,22 @@ uint32_t crowd_flush(struct crowd *crowd, uint32_t maximum)
     return count;
 }
 
-uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint64_t sequence,
+uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint64_t place,
                        struct frame *frame)
 {
     const struct subscribers *subscribers = &crowd->hall.subscribers;
     uint32_t count, left, delivered = 0;
     const struct subscription *subscriptions = subscribers_of(subscribers, topic, &count);
 
-    // From the end: who leaves for being slow is replaced by the last one, which has been served.
+    // From the end: who leaves because its socket is broken is replaced by the last one, which has
+    // been served.
     while (count-- > 0) {
         struct conn *conn = container_of(subscriptions[count].subscriber, struct conn, subscriber);
-        if (conn->sequence == sequence || !filter_wants(subscriptions[count].filter, type))
+        if (conn->place >= place || !filter_wants(subscriptions[count].filter, type))
             continue;
-        conn->sequence = sequence;
+        conn->place = place;
         conn_publish(conn, frame);
-        delivered++;
+        delivered += conn->place == place; // or it was parked
         if (conn->state != CONN_OPEN)
             subscriptions = subscribers_of(subscribers, topic, &left);
     }

@@ -7,22 +7,14 @@
 
 #include "rowcast/memory.h"
 
-// An entry is the frame's address; the lowest bit, which malloc's alignment leaves free, says LIVE.
-#define LIVE_BIT ((uintptr_t)1)
-
-static struct frame *entry_frame(uintptr_t entry)
-{
-    return (struct frame *)(entry & ~LIVE_BIT);
-}
-
-static uintptr_t *entries(struct outqueue *queue)
+static struct frame **entries(struct outqueue *queue)
 {
     return queue->ring != NULL ? queue->ring : queue->inside;
 }
 
-static uintptr_t entry_at(const struct outqueue *queue, uint32_t index)
+static struct frame *entry_at(const struct outqueue *queue, uint32_t index)
 {
-    const uintptr_t *ring = queue->ring != NULL ? queue->ring : queue->inside;
+    struct frame *const *ring = queue->ring != NULL ? queue->ring : queue->inside;
 
     return ring[(queue->first + index) & (queue->capacity - 1)];
 }
@@ -36,7 +28,7 @@ void outqueue_init(struct outqueue *queue)
 void outqueue_release(struct outqueue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++)
-        frame_unref(entry_frame(entry_at(queue, i)));
+        frame_unref(entry_at(queue, i));
     free(queue->ring);
     outqueue_init(queue);
 }
@@ -44,7 +36,7 @@ void outqueue_release(struct outqueue *queue)
 static void grow(struct outqueue *queue)
 {
     uint32_t capacity = queue->capacity * 2;
-    uintptr_t *ring = memory_resize(NULL, capacity * sizeof *ring);
+    struct frame **ring = memory_resize(NULL, capacity * sizeof *ring);
 
     for (uint32_t i = 0; i < queue->count; i++)
         ring[i] = entry_at(queue, i);
@@ -54,7 +46,7 @@ static void grow(struct outqueue *queue)
     queue->first = 0;
 }
 
-void outqueue_push(struct outqueue *queue, struct frame *frame, enum outqueue_kind kind)
+void outqueue_push(struct outqueue *queue, struct frame *frame)
 {
     if (frame->size == 0) {
         frame_unref(frame);
@@ -63,11 +55,9 @@ void outqueue_push(struct outqueue *queue, struct frame *frame, enum outqueue_ki
     if (queue->count == queue->capacity)
         grow(queue);
     uint32_t at = (queue->first + queue->count) & (queue->capacity - 1);
-    entries(queue)[at] = (uintptr_t)frame | (kind == OUTQUEUE_LIVE ? LIVE_BIT : 0);
+    entries(queue)[at] = frame;
     queue->count++;
     queue->bytes += frame->size;
-    if (kind == OUTQUEUE_LIVE)
-        queue->live += frame->size;
 }
 
 bool outqueue_empty(const struct outqueue *queue)
@@ -80,7 +70,7 @@ unsigned outqueue_vectors(const struct outqueue *queue, uv_buf_t *vectors, unsig
     unsigned count = queue->count < maximum ? queue->count : maximum;
 
     for (unsigned i = 0; i < count; i++) {
-        struct frame *frame = entry_frame(entry_at(queue, i));
+        struct frame *frame = entry_at(queue, i);
         vectors[i].base = (char *)frame->bytes;
         vectors[i].len = frame->size;
     }
@@ -102,12 +92,7 @@ static void rest(struct outqueue *queue)
 
 static void pop(struct outqueue *queue)
 {
-    uintptr_t entry = entry_at(queue, 0);
-    struct frame *frame = entry_frame(entry);
-
-    if (entry & LIVE_BIT)
-        queue->live -= frame->size;
-    frame_unref(frame);
+    frame_unref(entry_at(queue, 0));
     queue->first = (queue->first + 1) & (queue->capacity - 1);
     queue->offset = 0;
     if (--queue->count == 0)
@@ -118,7 +103,7 @@ void outqueue_consume(struct outqueue *queue, size_t size)
 {
     queue->bytes -= size;
     while (size > 0) {
-        uint32_t left = entry_frame(entry_at(queue, 0))->size - queue->offset;
+        uint32_t left = entry_at(queue, 0)->size - queue->offset;
         if (size < left) {
             queue->offset += (uint32_t)size;
             return;
@@ -133,11 +118,8 @@ void outqueue_drop_behind(struct outqueue *queue, uint32_t keep)
     if (keep == 0 && queue->offset > 0)
         keep = 1;
     while (queue->count > keep) {
-        uintptr_t entry = entry_at(queue, queue->count - 1);
-        struct frame *frame = entry_frame(entry);
+        struct frame *frame = entry_at(queue, queue->count - 1);
         queue->bytes -= frame->size;
-        if (entry & LIVE_BIT)
-            queue->live -= frame->size;
         frame_unref(frame);
         queue->count--;
     }

@@ -18,6 +18,7 @@
 // Orders one worker may have before it while the source is still read. Events wait here, so it is a
 // bound on their delay under overload as well.
 #define CONGESTED_AT 4096
+#define ROOM_BELOW 1024
 
 // Reports are handled for so long, then the loop's other sources have their turn.
 #define REPORTS_TIME 1000000 // nanoseconds
@@ -35,7 +36,7 @@ struct server {
     struct hand *hands;
     uint32_t workers, alive;
     struct interest interest;
-    uint64_t sequence;
+    bool congested;
     uint32_t connections;
     atomic_uint open; // the workers' count, for their bound
     struct quota quota;
@@ -70,13 +71,28 @@ void server_flush(struct server *server)
         hand_flush(&server->hands[i]);
 }
 
-bool server_congested(const struct server *server)
+// The longest that waits before one of the workers.
+static size_t unhandled(const struct server *server)
 {
-    for (uint32_t i = 0; i < server->workers; i++) {
-        if (server->hands[i].unhandled > CONGESTED_AT)
-            return true;
-    }
-    return false;
+    size_t most = 0;
+
+    for (uint32_t i = 0; i < server->workers; i++)
+        if (server->hands[i].unhandled > most)
+            most = server->hands[i].unhandled;
+    return most;
+}
+
+bool server_congested(struct server *server)
+{
+    size_t most = unhandled(server);
+
+    server->congested = most > CONGESTED_AT || (server->congested && most >= ROOM_BELOW);
+    return server->congested;
+}
+
+bool server_has_room(const struct server *server)
+{
+    return unhandled(server) < ROOM_BELOW;
 }
 
 void server_send(struct server *server, struct client_ref client, struct frame *frame)
@@ -106,8 +122,33 @@ void server_unsubscribe(struct server *server, struct client_ref client, uint32_
     give_to(server, client, (struct order){.kind = ORDER_UNSUBSCRIBE, .topic = topic});
 }
 
+void server_answered(struct server *server, struct client_ref client)
+{
+    give_to(server, client, (struct order){.kind = ORDER_ANSWERED});
+}
+
+void server_park(struct server *server, struct client_ref client)
+{
+    give_to(server, client, (struct order){.kind = ORDER_PARK});
+}
+
+void server_unpark(struct server *server, struct client_ref client)
+{
+    give_to(server, client, (struct order){.kind = ORDER_UNPARK});
+}
+
+void server_watch(struct server *server, struct client_ref client)
+{
+    give_to(server, client, (struct order){.kind = ORDER_WATCH});
+}
+
+void server_outrun(struct server *server, struct client_ref client)
+{
+    give_to(server, client, (struct order){.kind = ORDER_OUTRUN});
+}
+
 static void publish_to(struct server *server, uint32_t worker, const uint32_t *topics,
-                       uint32_t topic_count, uint64_t type, struct frame *frame)
+                       uint32_t topic_count, uint64_t type, uint64_t place, struct frame *frame)
 {
     for (uint32_t i = 0; i < topic_count; i++) {
         if (!interest_has(&server->interest, topics[i], worker))
@@ -116,17 +157,16 @@ static void publish_to(struct server *server, uint32_t worker, const uint32_t *t
         hand_give(&server->hands[worker], (struct order){.kind = ORDER_PUBLISH,
                                                          .topic = topics[i],
                                                          .type = type,
-                                                         .serial = server->sequence,
+                                                         .serial = place,
                                                          .frame = frame_ref(frame)});
     }
 }
 
 void server_publish(struct server *server, const uint32_t *topics, uint32_t topic_count,
-                    uint64_t type, struct frame *frame)
+                    uint64_t type, uint64_t place, struct frame *frame)
 {
-    server->sequence++;
     for (uint32_t i = 0; i < server->workers; i++)
-        publish_to(server, i, topics, topic_count, type, frame);
+        publish_to(server, i, topics, topic_count, type, place, frame);
 }
 
 void server_committed(struct server *server, int64_t time)
@@ -188,6 +228,12 @@ static void handle(struct server *server, const struct report *report)
         server->connections--;
         server->callbacks.closed(server->user, client, (int)report->number);
         give_to(server, client, (struct order){.kind = ORDER_PART});
+        break;
+    case REPORT_PARKED:
+        server->callbacks.parked(server->user, client, report->place);
+        break;
+    case REPORT_HUNGRY:
+        server->callbacks.hungry(server->user, client);
         break;
     case REPORT_EMPTIED:
         interest_emptied(&server->interest, report->topic, report->worker, report->number);
@@ -377,7 +423,6 @@ static struct hall_config hall_config_of(struct server *server, const struct ser
         .max_header = config->max_header,
         .max_message = config->max_message,
         .max_queue = config->max_queue,
-        .max_backlog = config->max_backlog,
         .max_open = config->max_connections,
         .max_fragments = config->max_fragments,
         .rate = config->rate,

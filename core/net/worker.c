@@ -90,6 +90,19 @@ static void on_closed(void *user, struct conn *conn, int code)
                                  .number = (uint32_t)code});
 }
 
+static void on_parked(void *user, struct conn *conn, uint64_t place)
+{
+    report(user,
+           (struct report){
+               .kind = REPORT_PARKED, .slot = conn->slot, .serial = conn->serial, .place = place});
+}
+
+static void on_hungry(void *user, struct conn *conn)
+{
+    report(user,
+           (struct report){.kind = REPORT_HUNGRY, .slot = conn->slot, .serial = conn->serial});
+}
+
 static void on_emptied(void *user, uint32_t topic)
 {
     struct worker *worker = user;
@@ -98,11 +111,15 @@ static void on_emptied(void *user, uint32_t topic)
            (struct report){.kind = REPORT_EMPTIED, .topic = topic, .number = worker->newest});
 }
 
-static const struct hall_events hall_events = {.opened = on_opened,
-                                               .message = on_message,
-                                               .limited = on_limited,
-                                               .closed = on_closed,
-                                               .emptied = on_emptied};
+static const struct hall_events hall_events = {
+    .opened = on_opened,
+    .message = on_message,
+    .limited = on_limited,
+    .closed = on_closed,
+    .parked = on_parked,
+    .hungry = on_hungry,
+    .emptied = on_emptied,
+};
 
 // ---- time, and the end ----
 
@@ -232,12 +249,13 @@ static void close_client(struct worker *worker, const struct order *order)
     frame_unref(order->frame);
 }
 
-static void part(struct worker *worker, const struct order *order)
+// What is said of a client and needs no more than the client.
+static void tell(struct worker *worker, const struct order *order, void (*what)(struct conn *conn))
 {
     struct conn *conn = addressee(worker, order);
 
     if (conn != NULL)
-        conn_part(conn);
+        what(conn);
 }
 
 static uint32_t publish(struct worker *worker, const struct order *order)
@@ -269,8 +287,23 @@ static uint32_t carry_out(struct worker *worker, const struct order *order)
         close_client(worker, order);
         return 1;
     case ORDER_PART:
-        part(worker, order);
+        tell(worker, order, conn_part);
         return 1;
+    case ORDER_OUTRUN:
+        tell(worker, order, conn_outrun);
+        return 1;
+    case ORDER_ANSWERED:
+        tell(worker, order, conn_answered);
+        break;
+    case ORDER_PARK:
+        tell(worker, order, conn_park);
+        break;
+    case ORDER_UNPARK:
+        tell(worker, order, conn_unpark);
+        break;
+    case ORDER_WATCH:
+        tell(worker, order, conn_watch);
+        break;
     case ORDER_SUBSCRIBE:
         subscribe(worker, order);
         break;

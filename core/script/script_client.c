@@ -125,6 +125,19 @@ static void set_text(lua_State *lua, const char *key, const char *text)
     lua_setfield(lua, -2, key);
 }
 
+static void set_texts(lua_State *lua, const char *key, const char *const *texts)
+{
+    if (!texts || !texts[0])
+        return;
+    lua_newtable(lua);
+    json_mark_array(lua);
+    for (int i = 0; texts[i]; i++) {
+        lua_pushstring(lua, texts[i]);
+        lua_rawseti(lua, -2, i + 1);
+    }
+    lua_setfield(lua, -2, key);
+}
+
 static void push_result(lua_State *lua, const struct hook_run *run)
 {
     const struct script_call *call = run->call;
@@ -139,6 +152,7 @@ static void push_result(lua_State *lua, const struct hook_run *run)
     if (call->hook == HOOK_SUBSCRIBED) {
         lua_pushboolean(lua, call->recovered);
         lua_setfield(lua, -2, "recovered");
+        set_texts(lua, "conflate", call->conflate);
     }
     lua_pushinteger(lua, (lua_Integer)run->client->subscription_count);
     lua_setfield(lua, -2, "subscription_count");

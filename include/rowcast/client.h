@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One client as the brain knows it: who it is, what it is subscribed to, what it waits with.
+// One client as the brain knows it: who it is, what it is subscribed to, what it has asked for and what
+// it still has to get.
 #ifndef ROWCAST_CLIENT_H
 #define ROWCAST_CLIENT_H
 
@@ -7,11 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rowcast/catchup.h"
+#include "rowcast/choices.h"
+#include "rowcast/list.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
 #include "rowcast/topics.h"
 
-// A message that came while the client waits for the stream to start.
+// A message that came while the client was busy. The worker bounds how many there are.
 struct held_message {
     struct held_message *next;
     size_t size;
@@ -20,34 +24,58 @@ struct held_message {
     char bytes[];
 };
 
-#define CLIENT_MAX_HELD 100 // messages
+// What a resume has missed: from the cursor on, before the place `until`.
+struct missed_events {
+    uint32_t topic; // holds a reference
+    struct history_cursor cursor;
+    uint64_t until;
+};
 
+// Commands under way. A hook that they call puts its own on top: those are carried out first.
+struct client_work {
+    struct client_work *below;
+    struct script_commands *commands; // NULL: none
+    size_t next;
+    struct missed_events missed; // what comes when the commands are done; topic TOPIC_NONE: nothing
+};
+
+// Busy: work is under way, and waits for the stream or for the catch-up. Then messages are held.
 struct client {
     struct client_ref ref;
     char id[32]; // "client_1699564800_abc123xyz"
     char *address, *path, *query, *protocol, *cookie, *user_agent, *origin; // NULL where absent
     char *state;                                                            // JSON
     size_t state_size;
-    uint32_t *topics; // in order of subscribing, each holding a reference
-    uint32_t topic_count, topic_capacity;
-    // Waiting: the commands from `next_command` on, then the held messages, are carried out later.
-    struct script_commands *commands; // NULL: not waiting
-    size_t next_command;
-    uint64_t asked;    // when the message under way came, in milliseconds of the loop's clock
-    uint64_t deadline; // until when it waits
+    struct choices choices;   // what it is subscribed to, each holding a reference to its topic
+    struct client_work *work; // NULL: none
+    uint32_t depth;           // lists of commands in it
+    bool answering;           // the worker has not been told yet that what was asked is answered
+    bool closing;             // it has been sent away: nothing is done for it any more
+    uint64_t asked; // when the message under way came, in milliseconds of the loop's clock
     struct held_message *held, **held_end;
-    uint32_t held_count;
+    struct catchup *catchup; // NULL: it is served live
+    struct list_link ready;  // it catches up, and takes more
 };
 
 struct client *client_new(struct client_ref ref, const struct handshake *handshake);
 void client_free(struct client *client, struct topics *topics); // gives back its references
 
-bool client_has(const struct client *client, uint32_t topic);
-void client_add(struct client *client, uint32_t topic);    // takes over a reference
-bool client_remove(struct client *client, uint32_t topic); // the reference is the caller's again
+static inline bool client_is_busy(const struct client *client)
+{
+    return client->work != NULL || client->catchup != NULL;
+}
 
-// Keeps a message for later. False: too many wait already.
-bool client_hold(struct client *client, const char *bytes, size_t size, bool binary,
+// Takes over the commands (may be NULL) and the missed events' reference.
+void client_push_work(struct client *client, struct script_commands *commands,
+                      struct missed_events missed);
+// Takes the topmost away: what it had missed, with its reference.
+struct missed_events client_pop_work(struct client *client);
+void client_drop_work(struct client *client, struct topics *topics);
+
+void client_end_catchup(struct client *client); // if there is one
+
+// Keeps a message for later.
+void client_hold(struct client *client, const char *bytes, size_t size, bool binary,
                  uint64_t asked);
 struct held_message *client_take_held(struct client *client); // oldest first, or NULL; caller frees
 

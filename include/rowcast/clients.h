@@ -26,6 +26,9 @@ struct clients_config {
     uint32_t max_subscriptions;
     int64_t per_second; // messages of one client, as it is told
     int64_t wait;       // milliseconds a subscribe waits for the stream to start
+    size_t batch;       // bytes that a client which catches up is given at once
+    // Types of which a slow client gets the newest only; NULL-terminated.
+    const char *const *conflate;
     struct metrics *metrics;
 };
 
@@ -61,5 +64,15 @@ void clients_message(struct clients *clients, struct client_ref ref, const char 
                      bool binary, uint64_t now);
 void clients_limited(struct clients *clients, struct client_ref ref);
 void clients_closed(struct clients *clients, struct client_ref ref, int code);
+
+// The worker serves the client no longer: it does not keep up. `place`: of the first event it did not
+// get. From here on it is served from the history.
+void clients_parked(struct clients *clients, struct client_ref ref, uint64_t place);
+void clients_hungry(struct clients *clients, struct client_ref ref); // it takes more
+
+// Once a turn of the loop: gives those that catch up their next events, each in its turn, for a bounded
+// time. True: some are left that could go on at once.
+bool clients_feed(struct clients *clients);
+uint32_t clients_behind(const struct clients *clients); // how many catch up
 
 #endif

@@ -35,6 +35,8 @@ enum conn_state {
     CONN_DEAD,      // closed, waiting for the loop's word
 };
 
+#define CONN_PARKED UINT64_MAX
+
 struct conn {
     struct transport transport;
     struct hall *hall;
@@ -46,16 +48,17 @@ struct conn {
     struct pulse pulse;
     struct ip address; // since OPEN: the client's, also behind proxies
     struct rate_bucket rate;
-    unsigned held;          // frames at the front of the queue that the transport holds on to
-    uint32_t discarded;     // bytes thrown away since CLOSING
-    uint32_t taken_at;      // when the socket last took bytes: milliseconds of the loop's clock
-    struct conn_head *head; // of a request that comes in pieces, else NULL
+    unsigned held;               // frames at the front of the queue that the transport holds on to
+    uint32_t discarded;          // bytes thrown away since CLOSING
+    uint32_t asked;              // reports of what it did that are not answered yet
+    bool watched;                // parked, and the application is to be told when little waits
+    struct conn_head *head;      // of a request that comes in pieces, else NULL
     struct websocket *websocket; // between two messages NULL
     struct frame *farewell;      // PARTING: the Close that goes out at its end, or NULL
     struct outqueue queue;
     struct subscriber subscriber;
-    uint64_t sequence;               // of the last published event it was given
-    struct deadline deadline;        // of the state; in OPEN it runs while the client is slowed
+    uint64_t place;           // of the newest event published to it, or CONN_PARKED: it gets none
+    struct deadline deadline; // of the state; in OPEN it runs while the client is slowed
     struct list_link dirty, stalled; // in the hall's lists
 };
 
@@ -66,8 +69,18 @@ void conn_open(struct conn *conn, int socket);
 // nothing.
 void conn_send(struct conn *conn, struct frame *frame);
 
-// Queues a reference to a live event. A client that does not keep up is closed with 4100.
+// Queues a reference to the live event whose place is the conn's. A client that does not keep up is
+// parked instead, and `parked` is told.
 void conn_publish(struct conn *conn, struct frame *frame);
+
+// The application has answered one of the reports; it may park the client before its last answer.
+void conn_answered(struct conn *conn);
+void conn_park(struct conn *conn);
+void conn_unpark(struct conn *conn);
+void conn_watch(struct conn *conn); // `hungry`, once
+
+// Ends an open client with 4100, and throws away what is unsent.
+void conn_outrun(struct conn *conn);
 
 // Ends an open client with this Close frame, one in the handshake with 503. Borrows the frame.
 void conn_close(struct conn *conn, int code, struct frame *close);

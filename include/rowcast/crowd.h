@@ -37,9 +37,9 @@ void crowd_cut(struct crowd *crowd); // everybody
 // Lets up to `maximum` dirty connections proceed, the oldest first. Returns how many did.
 uint32_t crowd_flush(struct crowd *crowd, uint32_t maximum);
 
-// Queues the frame for each subscriber of the topic that wants the type and has not had this
-// `sequence` with another topic. Returns how many.
-uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint64_t sequence,
+// Queues the frame for each subscriber of the topic that wants the type, is not parked, and has not had
+// the event with this `place` with another topic. Returns how many.
+uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint64_t place,
                        struct frame *frame);
 
 // Stops reading clients, or begins again.

@@ -31,12 +31,14 @@ struct hall_events {
     void (*message)(void *user, struct conn *conn, const char *bytes, size_t size, bool binary);
     void (*limited)(void *user, struct conn *conn);          // it says more than its rate allows
     void (*closed)(void *user, struct conn *conn, int code); // once for each opened
-    void (*emptied)(void *user, uint32_t topic);             // its last subscriber here has left it
+    void (*parked)(void *user, struct conn *conn, uint64_t place);
+    void (*hungry)(void *user, struct conn *conn);
+    void (*emptied)(void *user, uint32_t topic); // its last subscriber here has left it
 };
 
 struct hall_config {
     int64_t heartbeat, handshake_timeout; // milliseconds
-    size_t max_header, max_message, max_queue, max_backlog;
+    size_t max_header, max_message, max_queue;
     uint32_t max_open, max_fragments;
     struct rate rate;
     struct reception_config reception;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The events kept for resuming: one ring in id order, each topic's events linked. Bounded by bytes
 // and by age. Pure: time comes in as an argument.
+//
+// Every event has a place: 1 for the first, then one more each, never given twice while the process
+// lives. Brain and workers name events by it.
 #ifndef ROWCAST_HISTORY_H
 #define ROWCAST_HISTORY_H
 
@@ -29,8 +32,8 @@ void history_follow(struct history *history, const struct lineage *lineage);
 
 // Appends an event (newer than the position), taking over its frames and adding references of its
 // own to the topics, and evicts what is beyond the bounds: where the bound is small that may be the
-// event itself, so who needs a frame afterwards holds a reference.
-void history_append(struct history *history, const struct event *event, int64_t now);
+// event itself, so who needs a frame afterwards holds a reference. Returns its place.
+uint64_t history_append(struct history *history, const struct event *event, int64_t now);
 
 // A transaction has passed completely, with or without events: the position moves to `id`, behind it.
 void history_commit(struct history *history, const struct event_id *id);
@@ -44,6 +47,7 @@ void history_evict(struct history *history, int64_t now);
 const struct event_id *history_position(const struct history *history);
 // The ids of the oldest and the newest event. False: there is none.
 bool history_ends(const struct history *history, struct event_id *oldest, struct event_id *newest);
+uint64_t history_end(const struct history *history); // the place of the next event
 size_t history_events(const struct history *history);
 size_t history_bytes(const struct history *history);
 
@@ -58,7 +62,9 @@ enum resume {
 
 const char *resume_word(enum resume resume); // "recovered", ...
 
-// What a topic's events are walked with: a place in the ring, valid until the next append or evict.
+// What a topic's events are walked with: stands before one of them, or behind the newest (and then
+// stays there, whatever is appended). A number, so it may be kept for as long as one likes, and is
+// asked with history_holds before its next use. The topic's number must be held as long.
 struct history_cursor {
     uint64_t link;
 };
@@ -74,7 +80,18 @@ enum resume history_resume(const struct history *history, uint32_t topic,
 // The stream may still come to the id: it is behind the position, or of a timeline that was not seen yet.
 bool history_is_ahead(const struct history *history, const struct event_id *id);
 
-// The next event of the topic, or NULL behind the newest.
+// Puts the cursor before the topic's first event at or behind `place`, or behind the newest. False:
+// one of those may have been dropped. O(events from there on).
+bool history_seek(const struct history *history, uint32_t topic, uint64_t place,
+                  struct history_cursor *cursor);
+
+// False: the event that the cursor stood before has been dropped.
+bool history_holds(const struct history *history, const struct history_cursor *cursor);
+
+// The place of the event it stands before, or UINT64_MAX behind the newest.
+uint64_t history_place(const struct history *history, const struct history_cursor *cursor);
+
+// The next event of the topic, or NULL behind the newest. Lives until the next append or evict.
 const struct event *history_next(const struct history *history, struct history_cursor *cursor);
 
 #endif

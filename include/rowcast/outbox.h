@@ -17,6 +17,8 @@ enum report_kind {
     REPORT_MESSAGE, // slot, serial, bytes, size, binary
     REPORT_LIMITED, // slot, serial
     REPORT_CLOSED,  // slot, serial, number: the code
+    REPORT_PARKED,  // slot, serial, place: of the first event it did not get
+    REPORT_HUNGRY,  // slot, serial
     REPORT_EMPTIED, // topic, number: the newest subscription handled
     REPORT_HANDLED, // number: of orders
     REPORT_DONE,    // drained; waits for ORDER_STOP
@@ -32,7 +34,10 @@ struct report {
     };
     uint32_t number;
     uint64_t serial;
-    size_t size;
+    union {
+        size_t size;
+        uint64_t place;
+    };
     union {
         struct handshake *handshake;
         char *bytes;

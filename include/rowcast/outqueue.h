@@ -13,27 +13,19 @@
 
 #define OUTQUEUE_INSIDE 4 // frames that fit without an allocation
 
-enum outqueue_kind {
-    OUTQUEUE_REPLY, // asked for by the client: bounded by what the client may ask
-    OUTQUEUE_LIVE,  // an event: its receiver must keep up
-};
-
-// Invariants: offset is below the size of the first frame; bytes = the sizes of all frames -
-// offset; live = the sizes of the live frames (the first one's whole until it is out) <= bytes +
-// offset.
+// Invariants: offset is below the size of the first frame; bytes = the sizes of all frames - offset.
 struct outqueue {
-    uintptr_t *ring; // NULL: the frames are in `inside`
-    uintptr_t inside[OUTQUEUE_INSIDE];
+    struct frame **ring; // NULL: the frames are in `inside`
+    struct frame *inside[OUTQUEUE_INSIDE];
     uint32_t first, count, capacity; // capacity is a power of two
     uint32_t offset;
-    size_t bytes, live;
+    size_t bytes;
 };
 
 void outqueue_init(struct outqueue *queue);
 void outqueue_release(struct outqueue *queue); // gives back all references
 
-void outqueue_push(struct outqueue *queue, struct frame *frame,
-                   enum outqueue_kind kind); // takes over a reference
+void outqueue_push(struct outqueue *queue, struct frame *frame); // takes over a reference
 bool outqueue_empty(const struct outqueue *queue);
 
 // Fills in up to `maximum` vectors from the front, returns how many. They live until the next

@@ -111,6 +111,7 @@ struct script_call {
     const char *ref; // JSON; NULL: none
     size_t ref_size;
     bool recovered;
+    const char *const *conflate; // NULL-terminated, NULL or empty: none
 };
 
 enum script_command_kind {

@@ -4,6 +4,13 @@
 // All functions and all callbacks run on the thread of the loop given to server_start. Calls are
 // collected and handed to the workers by server_flush, once per loop turn; what is called for one
 // client takes effect in the order of the calls. A call for a client that has gone does nothing.
+//
+// What waits for one client is bounded. A client that does not keep up is *parked*: it stays
+// subscribed, but published events are not queued for it until server_unpark; who needs them keeps
+// them, and sends them with server_send when it takes more. So that the caller knows what a parked
+// client has got: a client is parked at once by server_park, and by itself (then `parked` is called)
+// only while everything it sent has been answered (server_answered). Between its message and the
+// answer it is the caller's.
 #ifndef ROWCAST_SERVER_H
 #define ROWCAST_SERVER_H
 
@@ -49,6 +56,10 @@ struct server_callbacks {
     // Exactly once for each opened client, after its last message. `code` as in RFC 6455 section 7.4:
     // what the client sent or was sent, 1005 for a Close without a code, 1006 for none.
     void (*closed)(void *user, struct client_ref client, int code);
+    // The client is parked, and watched. `place`: of the first event that was not queued for it.
+    void (*parked)(void *user, struct client_ref client, uint64_t place);
+    // A client that is watched has little left to send. Watching ends with it.
+    void (*hungry)(void *user, struct client_ref client);
     // Every worker has ended after server_drain: server_free may be called (not from inside).
     void (*drained)(void *user);
 };
@@ -58,10 +69,9 @@ struct server_config {
     int port;         // 0: a free one
     int workers;
     int64_t heartbeat; // milliseconds between pings, 0: off; two silent ones end the connection
-    int64_t handshake_timeout;      // milliseconds, absolute
-    size_t max_header, max_message; // bytes
-    size_t max_queue;               // bytes of live events that wait for one client
-    size_t max_backlog; // bytes that wait for it in all, missed events of a resume among them
+    int64_t handshake_timeout;                 // milliseconds, absolute
+    size_t max_header, max_message;            // bytes
+    size_t max_queue;                          // bytes that wait for one client
     uint32_t max_connections, max_per_address; // clients; of one address: 0 for any number
     uint32_t max_fragments;                    // of one message
     struct rate rate;                          // of a client's messages
@@ -88,9 +98,24 @@ void server_subscribe(struct server *server, struct client_ref client, uint32_t 
                       struct filter *filter);
 void server_unsubscribe(struct server *server, struct client_ref client, uint32_t topic);
 
-// Sends the frame to every subscriber of the topics once. Borrows frame and topics.
+// Sends the frame to every subscriber of the topics once. `place` is the event's in the order of all:
+// it rises from call to call and is below UINT64_MAX. Borrows frame and topics.
 void server_publish(struct server *server, const uint32_t *topics, uint32_t topic_count,
-                    uint64_t type, struct frame *frame);
+                    uint64_t type, uint64_t place, struct frame *frame);
+
+// `opened` or one `message` of the client has been dealt with.
+void server_answered(struct server *server, struct client_ref client);
+
+// Parks a client that has not been answered. From here on it gets what server_send gives it.
+void server_park(struct server *server, struct client_ref client);
+void server_unpark(struct server *server,
+                   struct client_ref client); // what is published from here on
+void server_watch(struct server *server,
+                  struct client_ref client); // `hungry`, once, of a parked one
+
+// Closes a client with 4100 that cannot be given what it has not got: it will resume. What is unsent is
+// dropped, so that the Close gets through.
+void server_outrun(struct server *server, struct client_ref client);
 
 // The publishes since the last call are of a transaction that was committed at `time` (microseconds
 // since 1970): how long it takes until they are written is measured.
@@ -107,8 +132,12 @@ void server_set_health(struct server *server, const char *health, bool ready,
 
 void server_flush(struct server *server);
 
-// True while so much is unhandled by a worker that the brain should not read more of its source.
-bool server_congested(const struct server *server);
+// True while so much is unhandled by a worker that the brain should not read more of its source: until
+// it is much less, so that what waits beside the source has its turn.
+bool server_congested(struct server *server);
+
+// Whether events for those who catch up would not delay the live ones.
+bool server_has_room(const struct server *server);
 
 // Stops listening and closes every client with 1001; calls `drained` when all are gone, at the latest
 // `milliseconds` from now, when the rest is cut.

@@ -15,7 +15,7 @@
 #include "rowcast/rate.h"
 #include "rowcast/script.h"
 
-#define SETTINGS_MAX_LIST 64 // paths, protocols, origins, networks
+#define SETTINGS_MAX_LIST 64 // paths, protocols, conflate, origins, networks
 
 struct settings_networks {
     struct network items[SETTINGS_MAX_LIST];
@@ -42,6 +42,7 @@ struct settings {
     struct rate rate;
     const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated
     const char *protocols[SETTINGS_MAX_LIST + 1];
+    const char *conflate[SETTINGS_MAX_LIST + 1];
     const char *origins[SETTINGS_MAX_LIST + 1]; // empty: any
     struct settings_networks trusted_proxies;
     struct settings_layers *layers; // where each value came from

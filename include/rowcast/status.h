@@ -48,7 +48,7 @@ struct status {
     int64_t history_max_milliseconds;
     bool has_ends; // of the history: not when it is empty
     struct event_id oldest, newest;
-    uint64_t connections, subscriptions, waiting, topics;
+    uint64_t connections, subscriptions, waiting, behind, topics;
     const struct status_worker *workers;
     size_t worker_count;
     struct histogram delay; // of all workers, see traffic.h

@@ -160,7 +160,7 @@ describe('/status', () => {
         assert.equal(BigInt(source.window_bytes), number(source.safe_lsn) - number(source.flushed_lsn));
         assert.deepEqual([history.events, history.oldest_id, history.newest_id], [1, event.id, event.id]);
         assert.ok(history.bytes > 0 && history.max_bytes === 64 << 20 && history.max_seconds === 600);
-        assert.deepEqual(clients, { connections: 1, subscriptions: 2, waiting: 0 });
+        assert.deepEqual(clients, { connections: 1, subscriptions: 2, waiting: 0, behind: 0 });
         assert.equal(status.topics, 2);
         const workers = status.workers.reduce((sum, one) => sum + one.connections, 0);
         assert.equal(workers, 1);
@@ -370,20 +370,23 @@ describe('/metrics', () => {
     });
 
     it('follows slow clients', async (t) => {
-        const rowcast = await serve(t, { env: { ROWCAST_MAX_QUEUE: '64KiB' } });
+        const rowcast = await serve(t, { env: { ROWCAST_MAX_QUEUE: '64KiB', ROWCAST_HISTORY: '1MiB' } });
         const slow = await rowcast.connect();
         await slow.subscribe('a');
         slow.pause();
         let second = 0;
         const wide = 'x'.repeat(20000);
-        const queued = async () => {
+        const happens = () =>
             rowcast.feed(...Array.from({ length: 20 }, () => transaction(++second, trade('a', second, { user_wallet: wide }))));
-            const metrics = await rowcast.metrics();
-            return metrics.rowcast_send_queue_bytes > 0 || metrics['rowcast_disconnects_total{reason="too_slow"}'] > 0;
-        };
-        await until('bytes wait', queued);
-        const cut = async () => (await queued()) && (await rowcast.metrics()).rowcast_connections === 0;
-        await until('it is cut', cut);
+        await until('it is behind', async () => {
+            happens();
+            return (await rowcast.status()).clients.behind === 1;
+        });
+        assert.ok((await rowcast.metrics()).rowcast_send_queue_bytes > 64 << 10);
+        for (let i = 0; i < 10; i++) happens(); // more than the history holds
+        await rowcast.ready();
+        slow.resume();
+        await slow.expectClosed(4100);
         const after = await measured(rowcast, { rowcast_send_queue_bytes: 0 });
         assert.equal(after['rowcast_disconnects_total{reason="too_slow"}'], 1);
     });

@@ -508,6 +508,67 @@ static void topics_that_share_a_slot_err_towards_expired(void **state)
     assert_answer(place, one, behind(100, 0), RESUME_EXPIRED);
 }
 
+// Which ids are still good where the oldest events have gone: 110 a, 120 b, 130 a have; 140 b, 150 a are kept.
+static void the_boundary_is_exact(void **state)
+{
+    struct place *place = *state;
+
+    for (uint64_t lsn = 110; lsn <= 150; lsn += 10)
+        put(place, at(lsn, 5, 0, 0), lsn % 20 == 0 ? "b" : "a",
+            lsn == 140 || lsn == 150 ? 2000 : 0);
+    history_evict(place->history, 1001 + 500);
+    assert_int_equal(history_events(place->history), 2);
+    assert_answer(place, "a", behind(100, 0), RESUME_EXPIRED);
+    assert_answer(place, "a", at(110, 5, 0, 0), RESUME_EXPIRED); // 130 is gone, too
+    assert_answer(place, "a", at(120, 5, 0, 0), RESUME_EXPIRED); // another topic's id, before 130
+    assert_answer(place, "a", behind(125, 0), RESUME_EXPIRED);   // between events
+    assert_answer(place, "a", at(129, 5, 9, 9), RESUME_EXPIRED);
+    assert_missed(place, "a", at(130, 5, 0, 0), LSNS(150)); // just evicted, and it was seen
+    assert_missed(place, "a", behind(135, 0), LSNS(150));
+    assert_missed(place, "a", at(140, 5, 0, 0), LSNS(150)); // the oldest kept, of another topic
+    assert_missed(place, "a", behind(149, 0), LSNS(150));
+    assert_missed(place, "a", at(150, 5, 0, 0), (const uint64_t[]){0}); // the newest
+    assert_answer(place, "a", at(150, 5, 0, 1), RESUME_UNKNOWN_ID);
+    assert_answer(place, "b", at(110, 5, 0, 0), RESUME_EXPIRED);
+    assert_missed(place, "b", at(120, 5, 0, 0), LSNS(140));
+    assert_missed(place, "b", at(130, 5, 0, 0), LSNS(140)); // of another topic, and evicted
+    assert_missed(place, "b", at(140, 5, 0, 0), (const uint64_t[]){0});
+    assert_missed(place, "quiet", behind(100, 0), (const uint64_t[]){0});
+}
+
+static void places_count_events_for_ever(void **state)
+{
+    struct place *place = *state;
+    struct event_id start = behind(500, 0);
+    struct history_cursor cursor;
+
+    assert_int_equal(history_end(place->history), 1);
+    put(place, at(110, 1, 0, 0), "a", 0);
+    put(place, at(120, 2, 0, 0), "b", 0);
+    put(place, at(130, 3, 0, 0), "a", 0);
+    uint32_t topic = topics_take(&place->topics, "a", 1);
+    assert_int_equal(history_end(place->history), 4);
+    assert_true(history_seek(place->history, topic, 2, &cursor));
+    assert_int_equal(history_place(place->history, &cursor), 3);
+    assert_true(history_seek(place->history, topic, 4, &cursor));
+    assert_int_equal(history_place(place->history, &cursor), UINT64_MAX);
+    assert_true(history_holds(place->history, &cursor));
+    assert_null(history_next(place->history, &cursor));
+    assert_true(history_seek(place->history, topic, 1, &cursor));
+    assert_int_equal(history_place(place->history, &cursor), 1);
+    history_evict(place->history, 5000);
+    assert_false(history_holds(place->history, &cursor));
+    assert_false(history_seek(place->history, topic, 3, &cursor));
+    assert_true(history_seek(place->history, topic, 4, &cursor));
+    assert_int_equal(history_end(place->history), 4); // dropping gives none back
+    history_start(place->history, &start);
+    assert_false(history_seek(place->history, topic, 3, &cursor));
+    assert_true(history_seek(place->history, topic, 4, &cursor));
+    put(place, at(510, 3, 0, 0), "a", 0);
+    assert_int_equal(history_end(place->history), 5); // nor does beginning anew
+    topics_unref(&place->topics, topic);
+}
+
 static void frames_are_shared_not_copied(void **state)
 {
     struct place *place = *state;
@@ -888,6 +949,8 @@ int main(void)
         cmocka_unit_test(an_event_larger_than_the_bound_is_gone_at_once),
         TEST_AT_A_PLACE(a_new_start_forgets_everything),
         TEST_AT_A_PLACE(topics_that_share_a_slot_err_towards_expired),
+        TEST_AT_A_PLACE(the_boundary_is_exact),
+        TEST_AT_A_PLACE(places_count_events_for_ever),
         TEST_AT_A_PLACE(frames_are_shared_not_copied),
         cmocka_unit_test(random_histories_do_what_the_model_does),
     };

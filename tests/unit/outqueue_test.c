@@ -11,9 +11,9 @@
 
 #include "rowcast/outqueue.h"
 
-static void push(struct outqueue *queue, const char *text, enum outqueue_kind kind)
+static void push(struct outqueue *queue, const char *text)
 {
-    outqueue_push(queue, frame_raw(text, strlen(text)), kind);
+    outqueue_push(queue, frame_raw(text, strlen(text)));
 }
 
 // Reads what is queued into `text`, which ends with a NUL.
@@ -45,8 +45,8 @@ static void what_goes_in_comes_out(void **state)
     (void)state;
     outqueue_init(&queue);
     assert_true(outqueue_empty(&queue));
-    push(&queue, "one", OUTQUEUE_REPLY);
-    push(&queue, "two", OUTQUEUE_REPLY);
+    push(&queue, "one");
+    push(&queue, "two");
     assert_queue(&queue, "onetwo");
     outqueue_consume(&queue, 2);
     assert_queue(&queue, "etwo");
@@ -64,7 +64,7 @@ static void empty_frames_are_nothing(void **state)
 
     (void)state;
     outqueue_init(&queue);
-    push(&queue, "", OUTQUEUE_LIVE);
+    push(&queue, "");
     assert_true(outqueue_empty(&queue));
     outqueue_release(&queue);
 }
@@ -77,7 +77,7 @@ static void references_are_held_and_given_back(void **state)
     (void)state;
     outqueue_init(&queue);
     for (int i = 0; i < 100; i++)
-        outqueue_push(&queue, frame_ref(frame), OUTQUEUE_LIVE);
+        outqueue_push(&queue, frame_ref(frame));
     assert_int_equal(atomic_load(&frame->references), 101);
     outqueue_consume(&queue, 4);
     assert_int_equal(atomic_load(&frame->references), 100);
@@ -97,29 +97,10 @@ static void vectors_are_bounded(void **state)
     (void)state;
     outqueue_init(&queue);
     for (int i = 0; i < 10; i++)
-        push(&queue, "x", OUTQUEUE_REPLY);
+        push(&queue, "x");
     assert_int_equal(outqueue_vectors(&queue, vectors, 3), 3);
     outqueue_consume(&queue, 8);
     assert_int_equal(outqueue_vectors(&queue, vectors, 3), 2);
-    outqueue_release(&queue);
-}
-
-static void live_bytes_are_counted_alone(void **state)
-{
-    struct outqueue queue;
-
-    (void)state;
-    outqueue_init(&queue);
-    push(&queue, "reply", OUTQUEUE_REPLY);
-    push(&queue, "event", OUTQUEUE_LIVE);
-    push(&queue, "more", OUTQUEUE_LIVE);
-    assert_int_equal(queue.live, 9);
-    outqueue_consume(&queue, 7);
-    assert_int_equal(queue.live, 9); // the first is not out yet
-    outqueue_consume(&queue, 3);
-    assert_int_equal(queue.live, 4);
-    outqueue_drop_behind(&queue, 0);
-    assert_int_equal(queue.live, 0);
     outqueue_release(&queue);
 }
 
@@ -129,14 +110,14 @@ static void a_frame_that_has_begun_is_never_dropped(void **state)
 
     (void)state;
     outqueue_init(&queue);
-    push(&queue, "begun", OUTQUEUE_LIVE);
-    push(&queue, "next", OUTQUEUE_LIVE);
+    push(&queue, "begun");
+    push(&queue, "next");
     outqueue_consume(&queue, 1);
     outqueue_drop_behind(&queue, 0);
     assert_queue(&queue, "egun");
     outqueue_consume(&queue, 4);
     assert_true(outqueue_empty(&queue));
-    push(&queue, "a", OUTQUEUE_LIVE);
+    push(&queue, "a");
     outqueue_drop_behind(&queue, 0);
     assert_true(outqueue_empty(&queue));
     outqueue_release(&queue);
@@ -149,12 +130,12 @@ static void a_drained_queue_takes_no_memory(void **state)
     (void)state;
     outqueue_init(&queue);
     for (int i = 0; i < 1000; i++)
-        push(&queue, "x", OUTQUEUE_LIVE);
+        push(&queue, "x");
     assert_non_null(queue.ring);
     outqueue_consume(&queue, 1000);
     assert_null(queue.ring);
     for (int i = 0; i < OUTQUEUE_INSIDE; i++)
-        push(&queue, "x", OUTQUEUE_LIVE);
+        push(&queue, "x");
     assert_null(queue.ring);
     outqueue_release(&queue);
 }
@@ -176,7 +157,7 @@ static void it_is_a_stream(void **state)
             size_t length = 1 + (size_t)rand() % 40;
             for (size_t i = 0; i < length; i++)
                 text[i] = (char)('a' + rand() % 26);
-            outqueue_push(&queue, frame_raw(text, length), rand() % 2);
+            outqueue_push(&queue, frame_raw(text, length));
             memcpy(model + size, text, length);
             size += length;
             ends[frames++] = size;
@@ -209,7 +190,6 @@ int main(void)
         cmocka_unit_test(empty_frames_are_nothing),
         cmocka_unit_test(references_are_held_and_given_back),
         cmocka_unit_test(vectors_are_bounded),
-        cmocka_unit_test(live_bytes_are_counted_alone),
         cmocka_unit_test(a_frame_that_has_begun_is_never_dropped),
         cmocka_unit_test(a_drained_queue_takes_no_memory),
         cmocka_unit_test(it_is_a_stream),

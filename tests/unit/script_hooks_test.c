@@ -206,6 +206,11 @@ static void a_result_tells_what_took_effect(void **state)
     assert_string_equal(said(fixture, "table.concat({ a.topic, a.reason, a.id, a.ref.n, "
                                       "tostring(a.recovered), a.subscription_count }, ' ')"),
                         "m:1 gap 0-1 7 true 0");
+    assert_string_equal(said(fixture, "tostring(a.conflate)"), "nil");
+    fixture->call.conflate = (const char *const[]){NULL};
+    assert_string_equal(said(fixture, "tostring(a.conflate)"), "nil");
+    fixture->call.conflate = (const char *const[]){"state", "price", NULL};
+    assert_string_equal(said(fixture, "table.concat(a.conflate, ' ')"), "state price");
     fixture->call.hook = HOOK_PONG;
     fixture->call.reason = NULL;
     assert_string_equal(said(fixture, "tostring(a.recovered) .. tostring(a.reason)"), "nilnil");

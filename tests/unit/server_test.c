@@ -32,6 +32,9 @@ struct app {
     struct server *server;
     struct client_ref clients[CLIENTS_MAX]; // in the order they opened
     int opened, closed, messages, limited, last_code;
+    int parked, hungry;
+    uint64_t place, parked_at; // of the newest event, of the one that was not queued
+    bool unanswered;           // what comes stays so
     bool drained;
     char path[64], query[64], protocol[64];
 };
@@ -50,6 +53,7 @@ static void on_opened(void *user, struct client_ref client, const struct handsha
     note(app->query, handshake->query);
     note(app->protocol, handshake->protocol);
     assert_string_equal(handshake->address, "127.0.0.1");
+    server_answered(app->server, client);
 }
 
 static void on_message(void *user, struct client_ref client, const char *bytes, size_t size,
@@ -59,6 +63,23 @@ static void on_message(void *user, struct client_ref client, const char *bytes, 
 
     app->messages++;
     server_send(app->server, client, frame_new(binary ? FRAME_BINARY : FRAME_TEXT, bytes, size));
+    if (!app->unanswered)
+        server_answered(app->server, client);
+}
+
+static void on_parked(void *user, struct client_ref client, uint64_t place)
+{
+    struct app *app = user;
+
+    (void)client;
+    app->parked++;
+    app->parked_at = place;
+}
+
+static void on_hungry(void *user, struct client_ref client)
+{
+    (void)client;
+    ((struct app *)user)->hungry++;
 }
 
 static void on_limited(void *user, struct client_ref client)
@@ -82,8 +103,15 @@ static void on_drained(void *user)
     ((struct app *)user)->drained = true;
 }
 
-static const struct server_callbacks callbacks = {on_opened, on_message, on_limited, on_closed,
-                                                  on_drained};
+static const struct server_callbacks callbacks = {
+    .opened = on_opened,
+    .message = on_message,
+    .limited = on_limited,
+    .closed = on_closed,
+    .parked = on_parked,
+    .hungry = on_hungry,
+    .drained = on_drained,
+};
 static const char *const paths[] = {"/", "/ws", NULL};
 static const char *const protocols[] = {"mqtt", NULL};
 
@@ -96,7 +124,6 @@ static struct server_config configuration(void)
                                   .max_header = 16384,
                                   .max_message = 16384,
                                   .max_queue = 1 << 20,
-                                  .max_backlog = 128 << 20,
                                   .max_connections = 1000,
                                   .max_fragments = 1024,
                                   .paths = paths,
@@ -265,7 +292,7 @@ static void publish(struct app *app, uint32_t topic, uint64_t type, const char *
 {
     struct frame *frame = frame_new(FRAME_TEXT, text, strlen(text));
 
-    server_publish(app->server, &topic, 1, type, frame);
+    server_publish(app->server, &topic, 1, type, ++app->place, frame);
     frame_unref(frame);
 }
 
@@ -475,7 +502,7 @@ static void events_go_to_their_subscribers(void **state)
     server_subscribe(app->server, b_ref, 2, filter_new((uint64_t[]){7}, 1));
     publish(app, 1, 5, "one");
     publish(app, 2, 5, "two");
-    server_publish(app->server, (uint32_t[]){1, 2}, 2, 7, both); // once for each
+    server_publish(app->server, (uint32_t[]){1, 2}, 2, 7, ++app->place, both); // once for each
     server_unsubscribe(app->server, a_ref, 1);
     publish(app, 1, 5, "nobody");
     server_subscribe(app->server, b_ref, 2, NULL); // replaces the filter
@@ -627,80 +654,261 @@ static void silence_ends_a_connection(void **state)
     app_stop(app);
 }
 
-// Who does not read is closed; the others get everything.
-static void the_slow_do_not_stop_the_fast(void **state) // D6
+// ---- who does not keep up ----
+
+#define BIG 10000 // bytes of an event's text
+
+// Publishes to topic 1 a text that begins with the event's place.
+static void publish_big(struct app *app)
+{
+    static char text[BIG + 1];
+
+    memset(text, 'x', BIG);
+    snprintf(text, 12, "%010d", (int)app->place + 1);
+    text[10] = 'x';
+    publish(app, 1, 1, text);
+}
+
+static void expect_big(struct app *app, struct client *client, int place)
+{
+    char wanted[16];
+
+    UNTIL(app, has_bytes(client, BIG + 4));
+    snprintf(wanted, sizeof wanted, "%010d", place);
+    assert_memory_equal(client->bytes + 4, wanted, 10);
+    client_skip(client, BIG + 4);
+}
+
+// Subscribes a client that does not read to topic 1, and publishes until it is parked.
+static struct client *parked_client(struct app *app, struct client_ref *ref)
+{
+    struct client *slow = client_open(app);
+
+    *ref = newest(app);
+    server_subscribe(app->server, *ref, 1, NULL);
+    while (app->parked == 0) {
+        publish_big(app);
+        turn(app);
+        assert_true(app->place < 20000);
+    }
+    return slow;
+}
+
+// It gets what was queued, tells when it takes more, gets what it is given, and then is served live.
+static void the_slow_are_parked_not_closed(void **state) // D6
 {
     struct server_config config = configuration();
     config.max_queue = 64 << 10;
     struct app *app = app_start(&config);
-    struct client *slow = client_open(app);
-    struct client_ref slow_ref = newest(app);
-    struct client *fast = client_open(app);
-    struct client_ref fast_ref = newest(app);
-    static char text[10001];
-    size_t received = 0;
+    struct client_ref ref;
+    struct client *slow = parked_client(app, &ref);
+    int before = (int)app->parked_at;
 
     (void)state;
-    memset(text, 'x', sizeof text - 1);
-    server_subscribe(app->server, slow_ref, 1, NULL);
-    server_subscribe(app->server, fast_ref, 1, NULL);
-    for (int i = 0; app->closed == 0; i++) {
-        publish(app, 1, 1, text);
-        size_t wanted = sizeof text - 1 + 4;
-        UNTIL(app, has_bytes(fast, wanted));
-        client_skip(fast, wanted);
-        received += wanted;
-        assert_true(i < 20000);
-        if (i > 1000)
-            usleep(1000); // the slow one has its second to take bytes
+    assert_int_equal(app->hungry, 0);
+    for (int i = 0; i < 100; i++)
+        publish_big(app); // not for it
+    for (int place = 1; place < before; place++)
+        expect_big(app, slow, place);
+    UNTIL(app, app->hungry == 1);
+    assert_int_equal(slow->size, 0);
+    server_send(app->server, ref, frame_new(FRAME_TEXT, "missed", 6));
+    server_watch(app->server, ref);
+    EXPECT(app, slow, "\x81\x06missed");
+    UNTIL(app, app->hungry == 2);
+    server_unpark(app->server, ref);
+    publish(app, 1, 1, "live");
+    EXPECT(app, slow, "\x81\x04live");
+    assert_int_equal(app->parked, 1);
+    client_free(slow);
+    app_stop(app);
+}
+
+static void the_slow_do_not_stop_the_fast(void **state)
+{
+    struct server_config config = configuration();
+    config.max_queue = 64 << 10;
+    struct app *app = app_start(&config);
+    struct client_ref ref;
+    struct client *slow = parked_client(app, &ref), *fast = client_open(app);
+    int begin = (int)app->place;
+
+    (void)state;
+    server_subscribe(app->server, newest(app), 1, NULL);
+    for (int i = 1; i <= 1000; i++) {
+        publish_big(app);
+        expect_big(app, fast, begin + i);
     }
-    assert_int_equal(app->last_code, 4100);
-    assert_int_equal(server_connections(app->server), 1);
-    assert_true(received > 64 << 10);
+    assert_int_equal(app->parked, 1);
+    assert_int_equal(server_connections(app->server), 2);
     client_free(slow);
     client_free(fast);
+    app_stop(app);
+}
+
+// The caller knows what a client has got while it deals with what the client sent.
+static void nobody_is_parked_between_question_and_answer(void **state)
+{
+    struct server_config config = configuration();
+    config.max_queue = 16 << 10;
+    struct app *app = app_start(&config);
+    struct client *slow = client_open(app);
+    struct client_ref ref = newest(app);
+
+    (void)state;
+    server_subscribe(app->server, ref, 1, NULL);
+    app->unanswered = true;
+    WRITE(slow, "\x81\x81\0\0\0\0?");
+    UNTIL(app, app->messages == 1);
+    EXPECT(app, slow, "\x81\x01?");
+    for (int i = 0; i < 2000; i++) { // 20 MB: more than the sockets take
+        publish_big(app);
+        turn(app);
+    }
+    assert_int_equal(app->parked, 0);
+    server_answered(app->server, ref);
+    UNTIL(app, (publish_big(app), app->parked == 1));
+    for (int place = 1; place < (int)app->parked_at; place++)
+        expect_big(app, slow, place);
+    UNTIL(app, app->hungry == 1);
+    assert_int_equal(slow->size, 0);
+    client_free(slow);
+    app_stop(app);
+}
+
+static void a_parked_client_gets_only_what_it_is_sent(void **state)
+{
+    struct server_config config = configuration();
+    struct app *app = app_start(&config);
+    struct client *client = client_open(app);
+    struct client_ref ref = newest(app);
+
+    (void)state;
+    app->unanswered = true;
+    WRITE(client, "\x81\x81\0\0\0\0?");
+    UNTIL(app, app->messages == 1);
+    server_subscribe(app->server, ref, 1, NULL);
+    publish(app, 1, 1, "before");
+    server_park(app->server, ref);
+    publish(app, 1, 1, "meanwhile");
+    server_send(app->server, ref, frame_new(FRAME_TEXT, "missed", 6));
+    server_unpark(app->server, ref);
+    publish(app, 1, 1, "after");
+    EXPECT(app, client,
+           "\x81\x01?\x81\x06"
+           "before"
+           "\x81\x06missed\x81\x05"
+           "after");
+    assert_int_equal(app->parked + app->hungry, 0);
+    client_free(client);
+    app_stop(app);
+}
+
+// Who asks and asks is not read while nothing is answered, and then gets every answer.
+static void questions_wait_with_the_client(void **state)
+{
+    enum { QUESTIONS = 100000 };
+    struct server_config config = configuration();
+    config.heartbeat = 50; // it is not silent: it is not read
+    struct app *app = app_start(&config);
+    struct client *client = client_open(app);
+    char questions[700]; // 100
+    int sent = 0, seen = 0;
+
+    (void)state;
+    for (int i = 0; i < 100; i++)
+        memcpy(questions + 7 * i, "\x81\x81\0\0\0\0?", 7);
+    app->unanswered = true;
+    for (int i = 0; i < 500; i++, turn(app)) {
+        if (sent < QUESTIONS && write(client->fd, questions, 700) == 700)
+            sent += 100;
+        usleep(i < 300 ? 0 : 1000);
+    }
+    assert_in_range(app->messages, 64, 64 + (64 << 10) / 7 + 1);
+    assert_int_equal(app->closed, 0);
+    seen = app->messages;
+    app->unanswered = false;
+    for (int i = 0; i < seen; i++)
+        server_answered(app->server, newest(app));
+    UNTIL(app, (client_read(client), client->size = 0, app->messages == sent));
+    client_free(client);
+    app_stop(app);
+}
+
+static void who_cannot_catch_up_is_told(void **state)
+{
+    struct server_config config = configuration();
+    config.max_queue = 64 << 10;
+    struct app *app = app_start(&config);
+    struct client_ref ref;
+    struct client *slow = parked_client(app, &ref);
+
+    (void)state;
+    server_outrun(app->server, ref);
+    for (int place = 1;; place++) {
+        UNTIL(app, has_bytes(slow, 2));
+        if ((unsigned char)slow->bytes[0] == 0x88)
+            break;
+        expect_big(app, slow, place);
+    }
+    EXPECT(app, slow, "\x88\x0a\x10\x04too slow");
+    UNTIL(app, has_ended(slow));
+    UNTIL(app, app->closed == 1);
+    assert_int_equal(app->last_code, 4100);
+    client_free(slow);
+    app_stop(app);
+}
+
+// One who is parked and reads nothing at all is cut by the heartbeat.
+static void who_reads_nothing_is_cut(void **state)
+{
+    struct server_config config = configuration();
+    config.max_queue = 64 << 10;
+    config.heartbeat = 200;
+    struct app *app = app_start(&config);
+    struct client_ref ref;
+    struct client *slow = parked_client(app, &ref);
+
+    (void)state;
+    UNTIL(app, app->closed == 1);
+    assert_int_equal(app->last_code, 1006);
+    server_send(app->server, ref, frame_new(FRAME_TEXT, "missed", 6)); // nobody's
+    server_unpark(app->server, ref);
+    client_free(slow);
     app_stop(app);
 }
 
 // Many leave in the middle of a fan-out: nobody else misses an event or gets one twice.
 static void those_who_leave_take_nobody_along(void **state)
 {
-    enum { CLIENTS = 60, SLOW_OF = 4, SIZE = 2000 };
+    enum { CLIENTS = 60, LEAVING_OF = 4, EVENTS = 600 };
     struct server_config config = configuration();
-    config.max_queue = 16 << 10;
     struct app *app = app_start(&config);
     struct client *clients[CLIENTS];
-    char text[SIZE + 1];
-    int slow = 0, events = 0;
+    int left = 0;
 
     (void)state;
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = client_open(app);
         server_subscribe(app->server, newest(app), 1, NULL);
-        if (i % SLOW_OF == 0)
-            slow++;
     }
-    memset(text, 'x', SIZE);
-    text[SIZE] = '\0';
-    for (; app->closed < slow; events++) {
-        memcpy(text, (char[]){(char)('a' + events % 26)}, 1);
-        publish(app, 1, 1, text);
-        for (int i = 0; i < CLIENTS; i++) {
-            if (i % SLOW_OF == 0)
-                continue;
-            UNTIL(app, has_bytes(clients[i], SIZE + 4));
-            assert_int_equal(clients[i]->bytes[4], text[0]);
-            client_skip(clients[i], SIZE + 4);
+    for (int event = 1; event <= EVENTS; event++) {
+        if (event % 40 == 0 && left < CLIENTS / LEAVING_OF) { // unread bytes: a reset, not a FIN
+            close(clients[LEAVING_OF * left]->fd);
+            left++;
         }
-        assert_true(events < 20000);
-        if (events > 3000)
-            usleep(1000);
+        publish_big(app);
+        for (int i = 0; i < CLIENTS; i++)
+            if (i % LEAVING_OF != 0)
+                expect_big(app, clients[i], event);
     }
-    assert_int_equal(server_connections(app->server), CLIENTS - slow);
+    UNTIL(app, app->closed == left);
     for (int i = 0; i < CLIENTS; i++) {
-        if (i % SLOW_OF != 0)
+        if (i % LEAVING_OF != 0)
             assert_int_equal(clients[i]->size, 0);
-        client_free(clients[i]);
+        if (i % LEAVING_OF != 0 || i / LEAVING_OF >= left)
+            close(clients[i]->fd);
+        free(clients[i]);
     }
     app_stop(app);
 }
@@ -775,7 +983,13 @@ int main(void)
         cmocka_unit_test(a_half_closed_client_gets_its_answers),
         cmocka_unit_test(a_reset_is_a_close_once),
         cmocka_unit_test(silence_ends_a_connection),
+        cmocka_unit_test(the_slow_are_parked_not_closed),
         cmocka_unit_test(the_slow_do_not_stop_the_fast),
+        cmocka_unit_test(nobody_is_parked_between_question_and_answer),
+        cmocka_unit_test(a_parked_client_gets_only_what_it_is_sent),
+        cmocka_unit_test(questions_wait_with_the_client),
+        cmocka_unit_test(who_cannot_catch_up_is_told),
+        cmocka_unit_test(who_reads_nothing_is_cut),
         cmocka_unit_test(those_who_leave_take_nobody_along),
         cmocka_unit_test(a_drain_says_goodbye),
         cmocka_unit_test(a_drain_ends_in_time),

@@ -100,7 +100,7 @@ static void later_layers_win(void **state)
     struct fixture *fixture = *state;
     write_file(fixture, "config.lua",
                "return { port = 1001, max_queue = '8KiB', slot = 'a', heartbeat = 'off', paths = { "
-               "'/x' } }");
+               "'/x' }, conflate = { 'market_state' } }");
     write_file(fixture, "rowcast.conf", "# a comment\n\nport = 1002\n slot=b \npublication = p\n");
     setenv("WS_PORT", "1003", 1);
     assert_int_equal(read_line(fixture, "--config CONF --publication=q"), 0);
@@ -111,6 +111,8 @@ static void later_layers_win(void **state)
     assert_string_equal(fixture->settings.publication, "q");
     assert_string_equal(fixture->settings.paths[0], "/x");
     assert_null(fixture->settings.paths[1]);
+    assert_string_equal(fixture->settings.conflate[0], "market_state");
+    assert_null(fixture->settings.conflate[1]);
 }
 
 static void limits_of_clients_are_read(void **state)

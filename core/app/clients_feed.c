@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// Clients that are behind: fed from the history, each in its turn.
+#include <stdlib.h>
+
+#include "clients_state.h"
+#include "rowcast/log.h"
+#include "rowcast/memory.h"
+
+// Of feeding: time a turn of the loop, events a client's turn gives it, and how many are looked at.
+#define FEED_TIME 1000000 // nanoseconds
+#define FEED_EVENTS 512
+#define FEED_STEPS 4096
+
+static void begin_catchup(struct clients *clients, struct client *client, uint64_t from,
+                          struct conflation conflation)
+{
+    clients->behind++;
+    client->catchup = memory_new(sizeof *client->catchup);
+    catchup_init(client->catchup, clients->config.history, from, conflation);
+}
+
+// From here on the worker leaves the client to us: what it has missed comes first, then what is
+// published meanwhile.
+void clients_replay(struct clients *clients, struct client *client, struct missed_events missed)
+{
+    struct choice *choice = choices_find(&client->choices, missed.topic);
+    if (choice) {
+        server_park(clients->config.server, client->ref);
+        begin_catchup(clients, client, history_end(clients->config.history),
+                      (struct conflation){NULL, 0});
+        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter));
+        list_append(&clients->ready, &client->ready);
+    }
+    topics_unref(clients->config.topics, missed.topic);
+}
+
+void clients_end_catchup(struct clients *clients, struct client *client)
+{
+    clients->behind -= client->catchup != NULL;
+    client_end_catchup(client);
+}
+
+// Back to the worker, from here on.
+void clients_serve_live(struct clients *clients, struct client *client)
+{
+    clients_end_catchup(clients, client);
+    server_unpark(clients->config.server, client->ref);
+}
+
+void clients_parked(struct clients *clients, struct client_ref ref, uint64_t place)
+{
+    struct client *client = clients_find(clients, ref);
+    if (!client || client->closing || client->catchup)
+        return;
+    uint64_t from = place > clients->reset ? place : clients->reset;
+    log_write(LOG_DEBUG, "client_slow", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
+              "the client does not keep up: it is served from the history");
+    begin_catchup(clients, client, from, clients->conflation);
+}
+
+void clients_hungry(struct clients *clients, struct client_ref ref)
+{
+    struct client *client = clients_find(clients, ref);
+    if (client && client->catchup && !list_holds(&client->ready))
+        list_append(&clients->ready, &client->ready);
+}
+
+static void lose(struct clients *clients, struct client *client)
+{
+    log_write(LOG_INFO, "client_lost", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
+              "the client was too slow: events it had not got have left the history; it is closed "
+              "with 4100");
+    server_outrun(clients->config.server, client->ref);
+    clients_leave_alone(clients, client);
+}
+
+// Gives a client its next events: as many as it takes at once, or all there are.
+static enum catchup_step give_batch(struct clients *clients, struct client *client, size_t *bytes)
+{
+    const struct event *event;
+    uint32_t steps = FEED_STEPS, events = 0;
+    enum catchup_step step = CATCHUP_EVENT;
+    while (step == CATCHUP_EVENT && events < FEED_EVENTS && *bytes < clients->config.batch) {
+        step = catchup_next(client->catchup, &client->choices, &steps, &event);
+        if (step != CATCHUP_EVENT)
+            break;
+        events++;
+        *bytes += event->frames[FORMAT_JSON]->size;
+        server_send(clients->config.server, client->ref, frame_ref(event->frames[FORMAT_JSON]));
+        clients->config.metrics->resent++;
+    }
+    return step;
+}
+
+static void feed(struct clients *clients, struct client *client)
+{
+    size_t bytes = 0;
+    switch (give_batch(clients, client, &bytes)) {
+    case CATCHUP_DONE:
+        clients_serve_live(clients, client);
+        clients_proceed(clients, client);
+        break;
+    case CATCHUP_LOST:
+        lose(clients, client);
+        break;
+    default:
+        if (bytes > 0)
+            server_watch(clients->config.server, client->ref);
+        else
+            list_append(&clients->ready, &client->ready);
+    }
+}
+
+bool clients_feed(struct clients *clients)
+{
+    struct list_link *first;
+    uint64_t until = 0;
+    // While the stream begins anew, what is in the history is not for those who are here.
+    if (!clients->started)
+        return false;
+    while ((first = list_first(&clients->ready)) && server_has_room(clients->config.server)) {
+        if (until == 0)
+            until = uv_hrtime() + FEED_TIME;
+        list_leave(first);
+        feed(clients, container_of(first, struct client, ready));
+        if (uv_hrtime() >= until)
+            break;
+    }
+    return list_first(&clients->ready) && server_has_room(clients->config.server);
+}
+
+uint32_t clients_behind(const struct clients *clients)
+{
+    return clients->behind;
+}

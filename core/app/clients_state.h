@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// What the parts of the brain's side of the clients share. Private to this room.
+#ifndef ROWCAST_APP_CLIENTS_STATE_H
+#define ROWCAST_APP_CLIENTS_STATE_H
+
+#include "rowcast/client.h"
+#include "rowcast/clients.h"
+#include "rowcast/list.h"
+#include "rowcast/map.h"
+
+struct clients {
+    struct clients_config config;
+    struct script *script;
+    struct map by_ref; // struct client_ref -> struct client *
+    struct list ready; // clients that catch up and take more, each in its turn
+    struct conflation conflation;
+    uint64_t reset;  // what has a place before this was void for everybody
+    uint32_t behind; // clients that catch up
+    bool started;
+    uint64_t now;
+    bool connected;
+    uint64_t subscriptions; // of all clients
+};
+
+struct client *clients_find(const struct clients *clients, struct client_ref ref); // or NULL
+void clients_position_text(const struct clients *clients, char text[EVENT_ID_TEXT_SIZE]);
+
+// ---- hooks and commands: clients_work.c ----
+
+// What the hook wants done, or NULL.
+struct script_commands *clients_call_script(struct clients *clients, struct client *client,
+                                            struct script_call *call);
+// Calls the hook; the commands it wants are the next to be carried out, by clients_proceed.
+void clients_run_hook(struct clients *clients, struct client *client, struct script_call *call);
+void clients_report_error(struct clients *clients, struct client *client,
+                          const struct script_command *command, const char *word,
+                          const char *sentence);
+void clients_take_message(struct clients *clients, struct client *client, const char *bytes,
+                          size_t size, bool binary, uint64_t asked);
+
+// Carries out what is under way until something has to wait; when all is answered, takes up what was
+// asked meanwhile.
+void clients_proceed(struct clients *clients, struct client *client);
+// The next command; NULL: the topmost work is done.
+struct script_command *clients_next_command(const struct client *client);
+bool clients_wait(const struct clients *clients,
+                  const struct client *client); // that one, for the stream
+
+void clients_send_away(struct clients *clients, struct client *client, int code,
+                       const char *reason);
+void clients_leave_alone(struct clients *clients, struct client *client); // it is closing
+
+// ---- catching up: clients_feed.c ----
+
+// What a resume has missed comes next (takes over the reference), then what is published meanwhile.
+void clients_replay(struct clients *clients, struct client *client, struct missed_events missed);
+// Back to the worker, from here on.
+void clients_serve_live(struct clients *clients, struct client *client);
+void clients_end_catchup(struct clients *clients, struct client *client); // if there is one
+
+#endif
