@@ -9,7 +9,11 @@ const { serve } = require('./lib/rowcast.js');
 const { transaction, trade, vote, discussion } = require('./lib/rows.js');
 
 const TOPICS = ['a', 'b', 'c', 'd', 'e'];
-const KINDS = { trade, vote, discussion };
+const KINDS = {
+    trade: (topic, n, padding) => trade(topic, n, { user_wallet: `wallet-${n}${padding}` }),
+    vote: (topic, n) => vote(topic, n),
+    discussion: (topic, n, padding) => discussion(topic, n, `${n}${padding}`),
+};
 const FILTERS = [undefined, undefined, ['trade'], ['vote', 'discussion'], ['nothing'], ['trade', 'vote', 'discussion']];
 
 // A small generator of random numbers (mulberry32): the same seed tells the same story.
@@ -85,9 +89,10 @@ class View {
 
 // A client of the story: sends, and keeps all it sent and saw for the model, connection by connection.
 class Actor {
-    constructor(rowcast, random) {
+    constructor(rowcast, random, lazy) {
         this.rowcast = rowcast;
         this.random = random;
+        this.lazy = lazy; // stops reading now and then
         this.connections = []; // { client, asked, seen, confirmed }
         this.points = {}; // to resume from: what it knows itself
     }
@@ -129,11 +134,15 @@ class Actor {
         } else if (move < 90) {
             this.now.client.terminate();
             await this.connect();
+        } else if (this.lazy) {
+            if (move < 97) this.now.client.pause();
+            else this.now.client.resume();
         }
     }
 
     // Waits until all has come, and holds it against the model.
     async judge(events, mayExpire) {
+        this.now.client.resume();
         this.now.client.send({ action: 'ping' });
         this.now.client.send({ action: 'end' });
         for (let message; (message = await this.now.client.next()).type !== 'error'; ) this.now.seen.push(message);
@@ -153,13 +162,13 @@ class Actor {
     }
 }
 
-async function play(t, seed, env, mayExpire) {
+async function play(t, seed, env, { mayExpire = false, lazy = false, padding = '' } = {}) {
     const random = dice(seed);
-    const rowcast = await serve(t, { env: { ROWCAST_MAX_QUEUE: '64MiB', ...env } });
+    const rowcast = await serve(t, { env: { ROWCAST_MAX_QUEUE: '64MiB', LOG_LEVEL: 'debug', ...env } });
     await rowcast.logged('source_started');
     const witness = await rowcast.connect();
     for (const topic of TOPICS) await witness.subscribe(topic);
-    const actors = Array.from({ length: 12 }, () => new Actor(rowcast, random));
+    const actors = Array.from({ length: 12 }, () => new Actor(rowcast, random, lazy));
     for (const actor of actors) await actor.connect();
 
     let count = 0;
@@ -167,7 +176,7 @@ async function play(t, seed, env, mayExpire) {
         await random.of(actors).act();
         if (random.chance(40)) {
             const changes = Array.from({ length: 1 + random.upTo(8) }, () => {
-                return KINDS[random.of(Object.keys(KINDS))](random.of(TOPICS), count++);
+                return KINDS[random.of(Object.keys(KINDS))](random.of(TOPICS), count++, padding);
             });
             rowcast.feed(transaction(step, ...changes));
         }
@@ -182,7 +191,7 @@ async function play(t, seed, env, mayExpire) {
         total.expired += expired;
         total.recovered += recovered;
     }
-    return total;
+    return { ...total, slow: rowcast.lines('client_slow').length };
 }
 
 describe('clients that do anything', () => {
@@ -190,14 +199,23 @@ describe('clients that do anything', () => {
 
     for (const seed of [first, first + 1, first + 2]) {
         it(`miss nothing: seed ${seed}`, async (t) => {
-            const { expired, recovered } = await play(t, seed, {}, false);
+            const { expired, recovered } = await play(t, seed, {});
             assert.equal(expired, 0);
             assert.ok(recovered > 50, `${recovered} resumes are no story`);
         });
     }
 
+    // Queues of a few events, and texts that fill what the kernel keeps for a socket.
+    for (const seed of [first, first + 1]) {
+        it(`and stop reading now and then miss nothing: seed ${seed}`, async (t) => {
+            const env = { ROWCAST_MAX_QUEUE: '4KiB', ROWCAST_HISTORY: '256MiB' };
+            const { recovered, slow } = await play(t, seed, env, { lazy: true, padding: 'x'.repeat(60000) });
+            assert.ok(recovered > 50 && slow > 0, `${recovered} resumes and ${slow} times slow are no story`);
+        });
+    }
+
     it(`are told what is no longer known: seed ${first}`, async (t) => {
-        const { expired, recovered } = await play(t, first, { ROWCAST_HISTORY: '64KiB' }, true);
+        const { expired, recovered } = await play(t, first, { ROWCAST_HISTORY: '64KiB' }, { mayExpire: true });
         assert.ok(expired > 0 && recovered > 0, `${expired} resumes had expired, ${recovered} not`);
     });
 });
