@@ -115,7 +115,10 @@ static int context_rows(lua_State *lua)
     const char *table = check_table(lua, 1, room);
     if (!vm->transaction || !vm->transaction->whole) {
         lua_pushnil(lua);
-        lua_pushliteral(lua, "the transaction is too large to be seen whole");
+        if (vm->change && vm->change->op == CHANGE_SNAPSHOT)
+            lua_pushliteral(lua, "a snapshot shows rows, not the transactions that wrote them");
+        else
+            lua_pushliteral(lua, "the transaction is too large to be seen whole");
         return 2;
     }
     if (!vm->siblings)

@@ -84,6 +84,9 @@ static int load_table_body(lua_State *lua)
     check_names(lua, table->file, names, sizeof names / sizeof *names);
     for (int op = CHANGE_INSERT; op <= CHANGE_TRUNCATE; op++)
         table->handlers[op] = take_function(lua, table->file, change_op_name(op));
+    lua_getfield(lua, -1, "snapshot");
+    script_snapshot_check(lua, table);
+    table->snapshot = lua_isnil(lua, -1) ? LUA_NOREF : luaL_ref(lua, LUA_REGISTRYINDEX);
     return 0;
 }
 
@@ -102,8 +105,9 @@ static int load_messages_body(lua_State *lua)
 
 static int load_client_body(lua_State *lua)
 {
-    static const char *const names[HOOK_COUNT] = {
-        "connect", "message", "subscribed", "unsubscribed", "pong", "error", "disconnect"};
+    static const char *const names[HOOK_COUNT] = {"connect",      "message",   "subscribed",
+                                                  "unsubscribed", "pong",      "snapshot_end",
+                                                  "error",        "disconnect"};
     struct load *load = lua_touserdata(lua, 1);
     struct script *script = load->script;
     if (!loader_load(lua, load->file))
@@ -130,6 +134,7 @@ static void clear_handlers(struct script_table *table)
 {
     for (int op = 0; op <= CHANGE_MESSAGE; op++)
         table->handlers[op] = LUA_NOREF;
+    table->snapshot = LUA_NOREF;
 }
 
 static int is_lua_file(const struct dirent *entry)

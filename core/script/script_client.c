@@ -154,6 +154,10 @@ static void push_result(lua_State *lua, const struct hook_run *run)
         lua_setfield(lua, -2, "recovered");
         set_texts(lua, "conflate", call->conflate);
     }
+    if (call->with_snapshot) {
+        lua_pushinteger(lua, (lua_Integer)call->snapshot);
+        lua_setfield(lua, -2, "snapshot");
+    }
     lua_pushinteger(lua, (lua_Integer)run->client->subscription_count);
     lua_setfield(lua, -2, "subscription_count");
     set_metatable(lua, vm_of(lua)->result_metatable);

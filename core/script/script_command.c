@@ -223,6 +223,12 @@ static void parse_subscribe(struct parser *parser)
     parse_topic(parser, "subscribe");
     if (push_member(parser, "since"))
         command->since = take_string(parser, "since", &command->since_size);
+    if (push_member(parser, "snapshot")) {
+        if (!lua_isboolean(parser->lua, -1))
+            refuse(parser->lua, "a subscribe command whose 'snapshot' is neither true nor false");
+        command->snapshot = lua_toboolean(parser->lua, -1);
+        lua_pop(parser->lua, 1);
+    }
     if (push_member(parser, "events"))
         take_types(parser);
 }
@@ -247,7 +253,7 @@ static const struct verb {
     {"send", COMMAND_SEND, parse_send, {"binary"}},
     {"close", COMMAND_CLOSE, parse_close, {"reason"}},
     {"state", COMMAND_STATE, parse_state, {NULL}},
-    {"subscribe", COMMAND_SUBSCRIBE, parse_subscribe, {"since", "events", "ref"}},
+    {"subscribe", COMMAND_SUBSCRIBE, parse_subscribe, {"since", "snapshot", "events", "ref"}},
     {"unsubscribe", COMMAND_UNSUBSCRIBE, parse_unsubscribe, {"ref"}},
     {"pong", COMMAND_PONG, parse_pong, {"ref"}},
 };

@@ -14,6 +14,7 @@
 #define MAX_EVENTS_OF_CHANGE 10000
 #define MAX_TYPE_SIZE 128
 #define FAILURE_SIZE 4096
+#define EXTRA_SIZE (EVENT_ID_TEXT_SIZE + CLOCK_TEXT_SIZE + 32)
 
 // Changes of one table that follow each other.
 struct stretch {
@@ -197,13 +198,18 @@ static void refuse_own_keys(lua_State *lua, struct json_members *members)
                    lua_pushfstring(lua, "an event that sets '%s', which the core adds", keys[i]));
 }
 
-// The members that the core adds, with their commas.
-static void write_extra(const struct event_id *id, const char *time, char *extra)
+// The members that the core adds, with their commas. Rows of a snapshot have no place in the stream.
+static void write_extra(const struct row_run *run, const struct event_id *id,
+                        char extra[EXTRA_SIZE])
 {
-    extra = stpcpy(extra, "\"id\":\"");
-    event_id_text(id, extra);
-    extra = stpcpy(extra + EVENT_ID_TEXT_LENGTH, "\",\"timestamp\":\"");
-    stpcpy(stpcpy(extra, time), "\",");
+    if (run->change->op == CHANGE_SNAPSHOT) {
+        extra = stpcpy(extra, "\"snapshot\":true,\"timestamp\":\"");
+    } else {
+        extra = stpcpy(extra, "\"id\":\"");
+        event_id_text(id, extra);
+        extra = stpcpy(extra + EVENT_ID_TEXT_LENGTH, "\",\"timestamp\":\"");
+    }
+    stpcpy(stpcpy(extra, run->time), "\",");
 }
 
 static struct script_event *add_event(struct script *script)
@@ -234,8 +240,8 @@ static void make_event(lua_State *lua, int index, struct row_run *run)
     take_type(lua, &members, script, event);
     take_topics(lua, &members, script, event);
     refuse_own_keys(lua, &members);
-    char extra[EVENT_ID_TEXT_SIZE + CLOCK_TEXT_SIZE + 32];
-    write_extra(&event->id, run->time, extra);
+    char extra[EXTRA_SIZE];
+    write_extra(run, &event->id, extra);
     buffer_clear(&script->encoded);
     write_members(lua, &members, extra, true, &script->encoded);
     json_members_close(lua, &members);
@@ -280,6 +286,7 @@ static int push_arguments(lua_State *lua, const struct change *change)
     int top = lua_gettop(lua);
     switch (change->op) {
     case CHANGE_INSERT:
+    case CHANGE_SNAPSHOT:
         row_push(lua, change->new_row);
         break;
     case CHANGE_UPDATE:
@@ -354,12 +361,13 @@ static void enter(struct row_run *run, const struct script_table *table,
 static void run_change(struct script *script, struct row_run *run, const struct script_sink *sink)
 {
     const struct script_table *table = table_of(script, run->change);
-    if (!table || table->handlers[run->change->op] == LUA_NOREF)
+    enum change_op op = run->change->op == CHANGE_SNAPSHOT ? CHANGE_INSERT : run->change->op;
+    if (!table || table->handlers[op] == LUA_NOREF)
         return;
     char failure[FAILURE_SIZE];
     enter(run, table, sink);
     run->stretch.rows++;
-    run->handler = table->handlers[run->change->op];
+    run->handler = table->handlers[op];
     run->id.change = run->change->index;
     script->vm->change = run->change;
     script->event_count = 0;

@@ -45,8 +45,9 @@ bool transaction_full(const struct transaction *transaction)
 const char *change_op_name(enum change_op op)
 {
     static const char *const names[] = {
-        [CHANGE_INSERT] = "insert",     [CHANGE_UPDATE] = "update",   [CHANGE_DELETE] = "delete",
-        [CHANGE_TRUNCATE] = "truncate", [CHANGE_MESSAGE] = "message",
+        [CHANGE_INSERT] = "insert",   [CHANGE_UPDATE] = "update",
+        [CHANGE_DELETE] = "delete",   [CHANGE_TRUNCATE] = "truncate",
+        [CHANGE_MESSAGE] = "message", [CHANGE_SNAPSHOT] = "snapshot",
     };
     return names[op];
 }

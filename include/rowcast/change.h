@@ -59,13 +59,21 @@ struct row {
     const struct value *values;
 };
 
-enum change_op { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_DELETE, CHANGE_TRUNCATE, CHANGE_MESSAGE };
+// CHANGE_SNAPSHOT is no change: a row as a snapshot found it.
+enum change_op {
+    CHANGE_INSERT,
+    CHANGE_UPDATE,
+    CHANGE_DELETE,
+    CHANGE_TRUNCATE,
+    CHANGE_MESSAGE,
+    CHANGE_SNAPSHOT,
+};
 
 struct change {
     enum change_op op;
     uint32_t index;                  // position in the transaction, from 0
     const struct relation *relation; // NULL for CHANGE_MESSAGE
-    const struct row *new_row;       // insert, update; else NULL
+    const struct row *new_row;       // insert, update, snapshot; else NULL
     const struct row *old_row; // what the replica identity gives of update and delete; may be NULL
     const char *prefix;        // CHANGE_MESSAGE (pg_logical_emit_message)
     const char *content;
@@ -77,7 +85,8 @@ struct change {
 #define TRANSACTION_MAX_CHANGES 10000
 #define TRANSACTION_MAX_BYTES (32u << 20)
 
-// A committed transaction, or a part of one that passed the bounds. Owns everything it points to.
+// A committed transaction, or a part of one that passed the bounds; or the rows of a snapshot (not whole,
+// with the time at which it was taken and a position behind all that it contains). Owns everything it points to.
 struct transaction {
     struct arena arena;
     uint64_t lsn;     // of the commit record; for recorded rows without one the line number

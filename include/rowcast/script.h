@@ -14,6 +14,7 @@
 #include "rowcast/change.h"
 #include "rowcast/event.h"
 #include "rowcast/fault.h"
+#include "rowcast/query.h"
 
 struct script;
 
@@ -70,8 +71,23 @@ struct script_sink {
 };
 
 // Runs every change of the transaction, in order. `base` gives epoch, timeline, lsn and xid of the ids.
+// Rows of a snapshot go through `insert`; their events say so instead of an id.
 void script_transaction(struct script *script, const struct transaction *transaction,
                         const struct event_id *base, const struct script_sink *sink);
+
+// ---- snapshots ----
+
+// What the tables are asked for the rows of a topic, in the order in which they are wanted.
+struct script_queries {
+    struct arena arena;
+    struct query *items;
+    size_t count;
+};
+
+// NULL if a script failed: then `failure` holds "path:line: ..." with a traceback.
+struct script_queries *script_snapshot(struct script *script, const char *topic, size_t topic_size,
+                                       char *failure, size_t failure_size);
+void script_queries_free(struct script_queries *queries); // NULL is fine
 
 // ---- clients ----
 
@@ -92,6 +108,7 @@ enum script_hook {
     HOOK_SUBSCRIBED,
     HOOK_UNSUBSCRIBED,
     HOOK_PONG,
+    HOOK_SNAPSHOT_END,
     HOOK_ERROR,
     HOOK_DISCONNECT,
     HOOK_COUNT
@@ -112,6 +129,8 @@ struct script_call {
     size_t ref_size;
     bool recovered;
     const char *const *conflate; // NULL-terminated, NULL or empty: none
+    bool with_snapshot;          // subscribed: `snapshot` counts
+    uint32_t snapshot;           // the messages that follow
 };
 
 enum script_command_kind {
@@ -134,6 +153,7 @@ struct script_command {
     size_t topic_size;
     const char *since; // subscribe; NULL: none
     size_t since_size;
+    bool snapshot;         // subscribe: unless the missed events are known
     const uint64_t *types; // subscribe: event_type_hash of the wanted ones; NULL: all
     uint32_t type_count;
     const char *ref, *state; // JSON; NULL: none

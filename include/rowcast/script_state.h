@@ -13,6 +13,7 @@ struct script_table {
     char *schema, *table;
     char *file; // "FOLDER/tables/trades.lua"
     int handlers[CHANGE_MESSAGE + 1];
+    int snapshot; // a table or a function
 };
 
 struct script {
@@ -33,6 +34,9 @@ struct script {
 // Appends the message at `index` to `out` as a JSON object: its type first, then `extra` (members with
 // their commas, may be empty), then its other keys in order, `topic` left out if `is_event`.
 void message_write(lua_State *lua, int index, const char *extra, bool is_event, struct buffer *out);
+
+// [.., value] -> the same: raises unless it is what a table script may have as `snapshot`.
+void script_snapshot_check(lua_State *lua, const struct script_table *table);
 
 // "FILE:LINE" of the Lua function at `index`, for complaints about what it returned.
 const char *function_position(lua_State *lua, int index);
