@@ -158,6 +158,20 @@ static const struct rule result_rules[] = {
     {NULL, NULL, OTHER},
 };
 
+static const struct rule query_rules[] = {
+    {"57014", NULL,
+     "{where} was asked for a snapshot and stopped it: {said}. Give the columns that the table script's "
+     "'snapshot' looks for an index, or raise snapshot_timeout."},
+    {"42501", "row-level security",
+     "The user \"{user}\" may not read all rows for a snapshot of {where}: {said}. The change stream has "
+     "them all; as a superuser run: ALTER ROLE {role} BYPASSRLS;"},
+    {"42501", NULL,
+     "The user \"{user}\" may not read rows for a snapshot of {where}: {said}. As the table's owner run: "
+     "GRANT SELECT ON TABLE the_table TO {role};"},
+    {"57P01", NULL, "{where} ended the connection of a snapshot: {said}."},
+    {NULL, NULL, "{where} refuses a query that a table script's 'snapshot' makes: {said}."},
+};
+
 // ---- filling in ----
 
 #define SENTENCE_MAX sizeof(((struct fault *)NULL)->text)
@@ -301,4 +315,18 @@ int postgres_fault_result(struct fault *fault, const struct postgres_place *plac
     const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
     snprintf(whole, sizeof whole, "%s%s%s", message, detail ? ": " : "", detail ? detail : "");
     return explain(fault, place, result_rules, PQresultErrorField(result, PG_DIAG_SQLSTATE), whole);
+}
+
+int postgres_fault_query(struct fault *fault, const struct postgres_place *place,
+                         const PGresult *result)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (!message || !state)
+        return postgres_fault_broken(fault, place);
+    explain(fault, place, query_rules, state, message);
+    // Wrong syntax, wrong names, wrong data and missing rights stay what they are; all else may pass.
+    if (strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0)
+        fault->code = EXIT_CONFIGURATION;
+    return -1;
 }

@@ -30,6 +30,10 @@ int postgres_fault_broken(struct fault *fault, const struct postgres_place *plac
 int postgres_fault_result(struct fault *fault, const struct postgres_place *place,
                           const PGresult *result);
 
+// A query of a snapshot failed. EXIT_CONFIGURATION if it will fail again.
+int postgres_fault_query(struct fault *fault, const struct postgres_place *place,
+                         const PGresult *result);
+
 // Sentences that are not answers to an error: what the checks before the start find.
 extern const char POSTGRES_WAL_LEVEL[], POSTGRES_STANDBY[], POSTGRES_NO_PUBLICATION[],
     POSTGRES_NO_SLOT[], POSTGRES_SLOT_LOST[], POSTGRES_SLOT_DATABASE[], POSTGRES_SLOT_PHYSICAL[],

@@ -154,7 +154,7 @@ static void on_data(struct postgres_source *source, struct wire *wire)
 // The next commit may begin right at `end`.
 static void pass(struct postgres_source *source, uint64_t end)
 {
-    if (end > source->safe && source->callbacks.passed)
+    if (end >= source->safe && source->callbacks.passed)
         source->callbacks.passed(source->user, end - 1);
     advance(source, end > source->safe ? end : source->safe);
 }
@@ -287,6 +287,14 @@ void postgres_stream_tick(struct postgres_source *source)
     send_status(source, !source->paused);
     if (flush(source))
         postgres_wake(source, STATUS_MILLISECONDS);
+}
+
+void postgres_source_ask(struct postgres_source *source)
+{
+    if (!is_streaming(source) || source->closing)
+        return;
+    send_status(source, !source->paused);
+    flush(source);
 }
 
 // ---- life ----

@@ -41,6 +41,15 @@ static inline void list_append(struct list *list, struct list_link *link)
     list->head.previous = link;
 }
 
+// The same in front of all.
+static inline void list_prepend(struct list *list, struct list_link *link)
+{
+    link->next = list->head.next;
+    link->previous = &list->head;
+    link->next->previous = link;
+    list->head.next = link;
+}
+
 // Leaves the list it is in, if any.
 static inline void list_leave(struct list_link *link)
 {

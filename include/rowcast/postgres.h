@@ -50,6 +50,8 @@ void postgres_source_progress(const struct postgres_source *source,
 // attempt otherwise; and how far the stream is behind now. No I/O.
 void postgres_source_slot(struct postgres_source *source, struct slot *slot);
 
+// Asks the server how far it is: soon `passed` is called, where nothing is in flight.
+void postgres_source_ask(struct postgres_source *source);
 void postgres_source_close(
     struct postgres_source *source); // asynchronous; NULL is fine; no callback after it
 
