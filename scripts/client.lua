@@ -42,7 +42,12 @@ function actions.subscribe(message)
 
   local commands = {}
   for i, id in ipairs(ids) do
-    commands[i] = { subscribe = id, since = options.since[id], events = options.events }
+    commands[i] = {
+      subscribe = id,
+      since = options.since[id],
+      snapshot = options.snapshot,
+      events = options.events,
+    }
   end
   return commands
 end
@@ -94,6 +99,7 @@ return {
         subscriptions = subscriptions(result, result.topic),
         subscription_count = result.subscription_count,
         id = result.id,
+        snapshot = result.snapshot,
         recovered = result.recovered,
         reason = result.reason,
         conflate = result.conflate,
@@ -112,6 +118,10 @@ return {
         subscription_count = result.subscription_count,
       },
     }
+  end,
+
+  snapshot_end = function(_, result)
+    return send { type = "snapshot_end", market_id = result.topic, data = { id = result.id } }
   end,
 
   pong = function(_, result)

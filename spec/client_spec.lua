@@ -110,6 +110,23 @@ describe("subscribing", function()
     )
   end)
 
+  it("passes on that a snapshot is wanted, for each market", function()
+    assert.same(
+      { { subscribe = "a", snapshot = true }, { subscribe = "b", since = "7f", snapshot = true } },
+      script.message(
+        helper.client(),
+        '{"action":"subscribe","market_ids":["a","b"],"since":{"b":"7f"},"snapshot":true}'
+      )
+    )
+  end)
+
+  it("is answered by a snapshot and its end where one is wanted", function()
+    local answers = connect():say '{"action":"subscribe","market_id":"a","snapshot":true}'
+    assert.equal(2, #answers)
+    assert.equal(0, answers[1].data.snapshot)
+    assert.equal("snapshot_end", answers[2].type)
+  end)
+
   it("takes options of null and keys it does not know", function()
     assert.same({ confirmed("a", { "a" }) }, connect():say(
       '{"action":"subscribe","market_id":"a","market_ids":null,"since":null,"events":null,'
@@ -149,7 +166,7 @@ describe("subscribing", function()
       ['"since":7'] =
         "since must be an id, or with market_ids an object of an id for each market",
       ['"events":[]'] = "events must be an array of 1 to 16 event types",
-      ['"snapshot":true'] = "snapshot must be false or absent: this server gives no snapshots",
+      ['"snapshot":1'] = "snapshot must be true or false",
     }
     for option, sentence in pairs(wrong) do
       local client = connect()
@@ -159,6 +176,30 @@ describe("subscribing", function()
       )
       assert.same({}, client.client.subscriptions)
     end
+  end)
+end)
+
+describe("a snapshot", function()
+  it("is announced by its number of messages instead of an id", function()
+    local result = {
+      topic = "a",
+      subscriptions = { "a" },
+      subscription_count = 1,
+      recovered = false,
+      reason = "expired",
+      snapshot = 7,
+    }
+    local data = script.subscribed(helper.client(), result).send.data
+    assert.equal(7, data.snapshot)
+    assert.equal("expired", data.reason)
+    assert.is_nil(data.id)
+  end)
+
+  it("ends with the resume point", function()
+    assert.same(
+      { send = { type = "snapshot_end", market_id = "a", data = { id = "7f" } } },
+      script.snapshot_end(helper.client(), { topic = "a", id = "7f" })
+    )
   end)
 end)
 

@@ -201,7 +201,7 @@ end
 
 -- A connected client: `welcome` holds what it was told first, `say` sends a message and
 -- returns the list of answers; `closed` is the code it was closed with. Subscriptions are kept
--- as the core keeps them, and every `since` can be recovered.
+-- as the core keeps them, every `since` can be recovered, and snapshots are of no rows.
 local Connection = {}
 Connection.__index = Connection
 
@@ -228,6 +228,10 @@ function Connection:perform(commands)
         answers[#answers + 1] = command.send
       else
         perform(self:effect(command))
+        if command.snapshot and not command.since and self.script.snapshot_end then
+          local result = { topic = command.subscribe, ref = command.ref, id = "0a1b" }
+          perform(self.script.snapshot_end(self.client, result))
+        end
       end
     end
   end
@@ -250,6 +254,9 @@ function Connection:effect(command)
   result.subscriptions, result.subscription_count = { unpack(topics) }, #topics
   if command.unsubscribe then return self.script.unsubscribed(self.client, result) end
   result.recovered = command.since ~= nil
+  if command.snapshot and not command.since then
+    result.id, result.snapshot = nil, 0
+  end
   return self.script.subscribed(self.client, result)
 end
 

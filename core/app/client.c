@@ -44,6 +44,8 @@ struct client *client_new(struct client_ref ref, const struct handshake *handsha
 void client_free(struct client *client, struct topics *topics)
 {
     struct held_message *held;
+    client_end_catchup(client);
+    client_end_snapshot(client);
     for (uint32_t i = 0; i < client->choices.end; i++)
         if (client->choices.items[i].topic != CHOICE_HOLE)
             topics_unref(topics, client->choices.items[i].topic);
@@ -51,7 +53,6 @@ void client_free(struct client *client, struct topics *topics)
     client_drop_work(client, topics);
     while ((held = client_take_held(client)))
         free(held);
-    client_end_catchup(client);
     free(client->address);
     free(client->path);
     free(client->query);
@@ -71,6 +72,26 @@ void client_end_catchup(struct client *client)
     free(client->catchup);
     client->catchup = NULL;
     list_leave(&client->ready);
+}
+
+void client_end_snapshot(struct client *client)
+{
+    if (!client->snapshot)
+        return;
+    struct choice *choice = choices_find(&client->choices, snapshot_topic(client->snapshot));
+    if (choice)
+        choice->seen = NULL;
+    snapshot_free(client->snapshot);
+    client_forget_snapshot(client);
+}
+
+void client_forget_snapshot(struct client *client)
+{
+    list_leave(&client->join);
+    client->snapshot = NULL;
+    client->joining = NULL;
+    client->reason = NULL;
+    client->joined = false;
 }
 
 void client_push_work(struct client *client, struct script_commands *commands,

@@ -30,6 +30,7 @@ struct clients *clients_new(const struct clients_config *config)
     clients->conflation = conflation_of(config->conflate);
     map_init(&clients->by_ref);
     list_init(&clients->ready);
+    list_init(&clients->joining);
     return clients;
 }
 
@@ -42,6 +43,11 @@ struct client *clients_find(const struct clients *clients, struct client_ref ref
 void clients_set_server(struct clients *clients, struct server *server)
 {
     clients->config.server = server;
+}
+
+void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots)
+{
+    clients->config.snapshots = snapshots;
 }
 
 void clients_set_script(struct clients *clients, struct script *script)
@@ -80,6 +86,7 @@ void clients_start(struct clients *clients)
     if (clients->started)
         return;
     clients->started = true;
+    snapshots_set_running(clients->config.snapshots, true);
     for_each(clients, clients_proceed);
 }
 
@@ -91,6 +98,7 @@ static void pass_on(struct clients *clients, struct client *client)
 void clients_pause(struct clients *clients)
 {
     clients->started = false;
+    snapshots_set_running(clients->config.snapshots, false);
 }
 
 void clients_stop(struct clients *clients)
@@ -103,11 +111,6 @@ void clients_stop(struct clients *clients)
 static void tell_reset(struct clients *clients, struct client *client)
 {
     char id[EVENT_ID_TEXT_SIZE];
-    if (client->catchup)
-        clients_serve_live(clients, client);
-    if (client->choices.count == 0)
-        return;
-    clients_position_text(clients, id);
     struct script_call call = {.hook = HOOK_ERROR,
                                .word = "stream_reset",
                                .sentence =
@@ -115,7 +118,14 @@ static void tell_reset(struct clients *clients, struct client *client)
                                    "fetch the state anew",
                                .with_result = true,
                                .id = id};
-    clients_run_hook(clients, client, &call);
+    clients_position_text(clients, id);
+    clients_reset_join(clients, client, &call);
+    if (client->snapshot)
+        return; // it begins again
+    if (client->catchup)
+        clients_serve_live(clients, client);
+    if (client->choices.count > 0)
+        clients_run_hook(clients, client, &call);
     clients_proceed(clients, client);
 }
 
@@ -129,7 +139,7 @@ void clients_reset(struct clients *clients)
 // behind an answer may have waited as long: each counts from its own arrival.
 static void give_up(struct clients *clients, struct client *client)
 {
-    if (client->catchup) {
+    if (client->catchup && !client->snapshot) {
         clients_serve_live(clients, client);
         clients_proceed(clients, client);
     }
@@ -147,6 +157,8 @@ void clients_tick(struct clients *clients, uint64_t now, bool connected)
     clients->now = now;
     clients->connected = connected;
     for_each(clients, clients->started ? clients_proceed : give_up);
+    for_each(clients, clients_give_up_reading);
+    snapshots_tick(clients->config.snapshots);
 }
 
 // ---- what the server says ----

@@ -19,16 +19,19 @@ static void begin_catchup(struct clients *clients, struct client *client, uint64
     catchup_init(client->catchup, clients->config.history, from, conflation);
 }
 
-// From here on the worker leaves the client to us: what it has missed comes first, then what is
-// published meanwhile.
+void clients_park(struct clients *clients, struct client *client)
+{
+    server_park(clients->config.server, client->ref);
+    begin_catchup(clients, client, history_end(clients->config.history),
+                  (struct conflation){NULL, 0});
+}
+
 void clients_replay(struct clients *clients, struct client *client, struct missed_events missed)
 {
     struct choice *choice = choices_find(&client->choices, missed.topic);
     if (choice) {
-        server_park(clients->config.server, client->ref);
-        begin_catchup(clients, client, history_end(clients->config.history),
-                      (struct conflation){NULL, 0});
-        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter));
+        clients_park(clients, client);
+        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter), NULL);
         list_append(&clients->ready, &client->ready);
     }
     topics_unref(clients->config.topics, missed.topic);
@@ -44,6 +47,7 @@ void clients_end_catchup(struct clients *clients, struct client *client)
 void clients_serve_live(struct clients *clients, struct client *client)
 {
     clients_end_catchup(clients, client);
+    client->watched = false;
     server_unpark(clients->config.server, client->ref);
 }
 
@@ -56,16 +60,31 @@ void clients_parked(struct clients *clients, struct client_ref ref, uint64_t pla
     log_write(LOG_DEBUG, "client_slow", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
               "the client does not keep up: it is served from the history");
     begin_catchup(clients, client, from, clients->conflation);
+    client->watched = true;
+}
+
+void clients_watch(struct clients *clients, struct client *client)
+{
+    client->watched = true;
+    server_watch(clients->config.server, client->ref);
+}
+
+void clients_make_ready(struct clients *clients, struct client *client)
+{
+    if (!list_holds(&client->ready))
+        list_append(&clients->ready, &client->ready);
 }
 
 void clients_hungry(struct clients *clients, struct client_ref ref)
 {
     struct client *client = clients_find(clients, ref);
-    if (client && client->catchup && !list_holds(&client->ready))
-        list_append(&clients->ready, &client->ready);
+    if (!client || !client->catchup)
+        return;
+    client->watched = false;
+    clients_make_ready(clients, client);
 }
 
-static void lose(struct clients *clients, struct client *client)
+void clients_lose(struct clients *clients, struct client *client)
 {
     log_write(LOG_INFO, "client_lost", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
               "the client was too slow: events it had not got have left the history; it is closed "
@@ -95,17 +114,23 @@ static enum catchup_step give_batch(struct clients *clients, struct client *clie
 static void feed(struct clients *clients, struct client *client)
 {
     size_t bytes = 0;
+    if (clients_give_rows(clients, client))
+        return;
     switch (give_batch(clients, client, &bytes)) {
     case CATCHUP_DONE:
+        if (client->snapshot) {
+            clients_go_on_joining(clients, client);
+            break;
+        }
         clients_serve_live(clients, client);
         clients_proceed(clients, client);
         break;
     case CATCHUP_LOST:
-        lose(clients, client);
+        clients_lose(clients, client);
         break;
     default:
         if (bytes > 0)
-            server_watch(clients->config.server, client->ref);
+            clients_watch(clients, client);
         else
             list_append(&clients->ready, &client->ready);
     }
@@ -118,6 +143,8 @@ bool clients_feed(struct clients *clients)
     // While the stream begins anew, what is in the history is not for those who are here.
     if (!clients->started)
         return false;
+    snapshots_turn(clients->config.snapshots);
+    clients_wake_joining(clients);
     while ((first = list_first(&clients->ready)) && server_has_room(clients->config.server)) {
         if (until == 0)
             until = uv_hrtime() + FEED_TIME;

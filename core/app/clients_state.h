@@ -14,8 +14,11 @@ struct clients {
     struct map by_ref; // struct client_ref -> struct client *
     struct list ready; // clients that catch up and take more, each in its turn
     struct conflation conflation;
-    uint64_t reset;  // what has a place before this was void for everybody
-    uint32_t behind; // clients that catch up
+    uint64_t reset;      // what has a place before this was void for everybody
+    uint32_t behind;     // clients that catch up
+    struct list joining; // clients that join a snapshot with the stream,
+    struct event_id fed; // woken when the history was here
+    uint64_t fed_end;
     bool started;
     uint64_t now;
     bool connected;
@@ -41,6 +44,11 @@ void clients_take_message(struct clients *clients, struct client *client, const 
 // Carries out what is under way until something has to wait; when all is answered, takes up what was
 // asked meanwhile.
 void clients_proceed(struct clients *clients, struct client *client);
+void clients_carry_out(struct clients *clients, struct client *client,
+                       struct script_command *command);
+// True: the topic is chosen, with this filter (taken over). False: it would be one too many.
+bool clients_choose(struct clients *clients, struct client *client, uint32_t topic,
+                    struct filter *filter);
 // The next command; NULL: the topmost work is done.
 struct script_command *clients_next_command(const struct client *client);
 bool clients_wait(const struct clients *clients,
@@ -54,8 +62,29 @@ void clients_leave_alone(struct clients *clients, struct client *client); // it 
 
 // What a resume has missed comes next (takes over the reference), then what is published meanwhile.
 void clients_replay(struct clients *clients, struct client *client, struct missed_events missed);
+// The worker leaves the client to us; from here on it catches up.
+void clients_park(struct clients *clients, struct client *client);
+void clients_watch(struct clients *clients, struct client *client); // until it takes more
+void clients_make_ready(struct clients *clients, struct client *client);
+void clients_lose(struct clients *clients, struct client *client); // closes it with 4100
 // Back to the worker, from here on.
 void clients_serve_live(struct clients *clients, struct client *client);
 void clients_end_catchup(struct clients *clients, struct client *client); // if there is one
+
+// ---- joining a snapshot with the stream: clients_join.c ----
+
+// `command` stays in the work until it is done. The topic must not be one of the choices.
+void clients_begin_join(struct clients *clients, struct client *client,
+                        const struct script_command *command, uint32_t topic, struct filter *filter,
+                        const char *reason);
+// Gives it as many rows as it takes at once. False: it has none to get.
+bool clients_give_rows(struct clients *clients, struct client *client);
+// The client has everything there is of its topics. What else is to come makes it ready again.
+void clients_go_on_joining(struct clients *clients, struct client *client);
+// Those that wait for the stream to pass.
+void clients_wake_joining(struct clients *clients);
+void clients_give_up_reading(struct clients *clients, struct client *client);
+// Continuity has ended, which the call tells: rows that nobody has seen are taken anew, behind it.
+void clients_reset_join(struct clients *clients, struct client *client, struct script_call *call);
 
 #endif

@@ -33,8 +33,9 @@ static const char *subscription_name(void *user, size_t index)
 void clients_leave_alone(struct clients *clients, struct client *client)
 {
     client->closing = true;
-    client_drop_work(client, clients->config.topics);
     clients_end_catchup(clients, client);
+    client_end_snapshot(client);
+    client_drop_work(client, clients->config.topics);
 }
 
 void clients_send_away(struct clients *clients, struct client *client, int code, const char *reason)
@@ -154,9 +155,8 @@ static const char *decide_resume(const struct clients *clients,
     return resume == RESUME_RECOVERED ? NULL : resume_word(resume);
 }
 
-// True: it is there, with this filter (taken over). False: it would be one too many.
-static bool choose(struct clients *clients, struct client *client, uint32_t topic,
-                   struct filter *filter)
+bool clients_choose(struct clients *clients, struct client *client, uint32_t topic,
+                    struct filter *filter)
 {
     struct choice *choice = choices_find(&client->choices, topic);
     if (!choice && client->choices.count >= clients->config.max_subscriptions) {
@@ -183,25 +183,57 @@ static void refuse_too_many(struct clients *clients, struct client *client,
     clients_report_error(clients, client, command, "too_many_subscriptions", sentence);
 }
 
-// Confirmation, missed events, live events: in this order. What was missed comes when the commands that
-// confirm have been carried out.
-static void subscribe_to(struct clients *clients, struct client *client,
-                         const struct script_command *command, uint32_t topic)
+static void remove_choice(struct clients *clients, struct client *client, uint32_t topic)
 {
-    const struct history *history = clients->config.history;
-    struct missed_events missed = {.topic = topic, .until = history_end(history)};
-    struct filter *filter = command->types ? filter_new(command->types, command->type_count) : NULL;
-    char id[EVENT_ID_TEXT_SIZE];
-    if (!choose(clients, client, topic, filter_ref(filter))) {
-        filter_unref(filter);
+    struct choice *choice = choices_find(&client->choices, topic);
+    if (!choice)
+        return;
+    choices_remove(&client->choices, choice);
+    clients->subscriptions--;
+    server_unsubscribe(clients->config.server, client->ref, topic);
+    topics_unref(clients->config.topics, topic);
+}
+
+static void take_snapshot(struct clients *clients, struct client *client,
+                          const struct script_command *command, uint32_t topic,
+                          struct filter *filter, const char *reason)
+{
+    if (!snapshots_possible(clients->config.snapshots)) {
+        clients_report_error(clients, client, command, "invalid_option",
+                             "snapshot is not possible: this server reads no database");
+        return;
+    }
+    if (!choices_find(&client->choices, topic) &&
+        client->choices.count >= clients->config.max_subscriptions) {
         refuse_too_many(clients, client, command);
         return;
     }
+    remove_choice(clients, client, topic);
+    clients_begin_join(clients, client, command, topic, filter, reason);
+}
+
+// Confirmation, missed events, live events: in this order. What was missed comes when the commands that
+// confirm have been carried out.
+static void subscribe_to(struct clients *clients, struct client *client,
+                         const struct script_command *command, uint32_t topic,
+                         struct filter *filter)
+{
+    const struct history *history = clients->config.history;
+    struct missed_events missed = {.topic = topic, .until = history_end(history)};
+    char id[EVENT_ID_TEXT_SIZE];
     const char *reason =
         command->since ? decide_resume(clients, command, topic, &missed.cursor) : NULL;
     bool recovered = command->since && !reason;
+    if (command->snapshot && !recovered) {
+        take_snapshot(clients, client, command, topic, filter, reason);
+        return;
+    }
+    if (!clients_choose(clients, client, topic, filter_ref(filter))) {
+        refuse_too_many(clients, client, command);
+        return;
+    }
     clients_position_text(clients, id);
-    server_subscribe(clients->config.server, client->ref, topic, filter);
+    server_subscribe(clients->config.server, client->ref, topic, filter_ref(filter));
     if (recovered && history_place(history, &missed.cursor) < missed.until) {
         topics_ref(clients->config.topics, topic);
         client_push_work(client, NULL, missed);
@@ -222,7 +254,9 @@ static void subscribe(struct clients *clients, struct client *client,
                       const struct script_command *command)
 {
     uint32_t topic = topics_take(clients->config.topics, command->topic, command->topic_size);
-    subscribe_to(clients, client, command, topic);
+    struct filter *filter = command->types ? filter_new(command->types, command->type_count) : NULL;
+    subscribe_to(clients, client, command, topic, filter);
+    filter_unref(filter);
     topics_unref(clients->config.topics, topic);
 }
 
@@ -230,13 +264,8 @@ static void unsubscribe(struct clients *clients, struct client *client,
                         const struct script_command *command)
 {
     uint32_t topic = topics_find(clients->config.topics, command->topic, command->topic_size);
-    struct choice *choice = topic != TOPIC_NONE ? choices_find(&client->choices, topic) : NULL;
-    if (choice) {
-        choices_remove(&client->choices, choice);
-        clients->subscriptions--;
-        server_unsubscribe(clients->config.server, client->ref, topic);
-        topics_unref(clients->config.topics, topic);
-    }
+    if (topic != TOPIC_NONE)
+        remove_choice(clients, client, topic);
     struct script_call call = {.hook = HOOK_UNSUBSCRIBED,
                                .with_result = true,
                                .topic = command->topic,
@@ -258,8 +287,8 @@ static void pong(struct clients *clients, struct client *client,
     clients_run_hook(clients, client, &call);
 }
 
-static void carry_out(struct clients *clients, struct client *client,
-                      struct script_command *command)
+void clients_carry_out(struct clients *clients, struct client *client,
+                       struct script_command *command)
 {
     switch (command->kind) {
     case COMMAND_SEND:
@@ -328,7 +357,7 @@ static bool work_on(struct clients *clients, struct client *client)
         struct script_command *command = clients_next_command(client);
         if (command) {
             client->work->next++;
-            carry_out(clients, client, command);
+            clients_carry_out(clients, client, command);
         } else {
             struct missed_events missed = client_pop_work(client);
             if (missed.topic != TOPIC_NONE)

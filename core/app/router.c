@@ -314,6 +314,29 @@ static int start_source(struct router *router, struct fault *fault)
     return 0;
 }
 
+// Snapshots are of the database that the stream comes from.
+static void start_snapshots(struct router *router)
+{
+    const struct settings *settings = router->settings;
+    struct postgres_pool_config pool = {settings->database, settings->publication,
+                                        (int)settings->snapshot_connections,
+                                        settings->snapshot_timeout};
+    if (settings->database && strcmp(settings->source, "postgres") == 0)
+        router->pool = postgres_pool_new(router->loop, &pool);
+    struct snapshots_config config = {&router->topics, router->history, router->pool,
+                                      SUBSCRIBE_WAIT};
+    router->snapshots =
+        snapshots_new(router->loop, &config, &clients_snapshots_callbacks, router->clients);
+    snapshots_set_script(router->snapshots, router->script);
+    clients_set_snapshots(router->clients, router->snapshots);
+}
+
+static void ask_source(void *user)
+{
+    struct router *router = user;
+    router->asking = true;
+}
+
 static void pause_source(struct router *router, bool paused)
 {
     if (router->paused == paused)
@@ -380,6 +403,8 @@ static void close_all(struct router *router)
     uv_close((uv_handle_t *)&router->tick, NULL);
     uv_close((uv_handle_t *)&router->end_of_turn, NULL);
     uv_close((uv_handle_t *)&router->more, NULL);
+    snapshots_free(router->snapshots);
+    postgres_pool_close(router->pool);
 }
 
 static void on_more(uv_idle_t *handle)
@@ -399,6 +424,9 @@ static void on_end_of_turn(uv_prepare_t *handle)
         uv_idle_start(&router->more, on_more);
     else
         uv_idle_stop(&router->more);
+    if (router->asking && router->postgres)
+        postgres_source_ask(router->postgres);
+    router->asking = false;
     server_flush(router->server);
     pause_source(router, server_congested(router->server));
 }
@@ -447,6 +475,7 @@ void router_reload(struct router *router)
     router->script = script;
     router_note_scripts(router);
     clients_set_script(router->clients, script);
+    snapshots_set_script(router->snapshots, script);
     set_script_health(router, true, "ok");
     check_published(router);
     log_write(LOG_INFO, "reloaded",
@@ -546,6 +575,8 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
         .max_subscriptions = (uint32_t)settings->max_subscriptions,
         .per_second = settings->rate.per_second,
         .wait = SUBSCRIBE_WAIT,
+        .ask = ask_source,
+        .user = router,
         .batch = (size_t)settings->max_queue / 2,
         .conflate = settings->conflate,
         .metrics = &router->metrics,
@@ -564,6 +595,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     uv_prepare_init(loop, &router->end_of_turn);
     uv_prepare_start(&router->end_of_turn, on_end_of_turn);
     uv_idle_init(loop, &router->more);
+    start_snapshots(router);
     *result = router;
     if (router_watch(router, fault) == 0) {
         log_listening(router);

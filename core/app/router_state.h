@@ -10,11 +10,13 @@
 #include "rowcast/history.h"
 #include "rowcast/metrics.h"
 #include "rowcast/postgres.h"
+#include "rowcast/postgres_snapshot.h"
 #include "rowcast/process.h"
 #include "rowcast/recorded.h"
 #include "rowcast/router.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
+#include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
 
 struct router {
@@ -25,6 +27,8 @@ struct router {
     struct history *history;
     struct server *server;
     struct clients *clients;
+    struct snapshots *snapshots;
+    struct postgres_pool *pool; // NULL: no snapshots
     struct postgres_source *postgres;
     struct recorded_source *recorded;
     struct source_identity identity;
@@ -44,6 +48,7 @@ struct router {
     bool drained;       // every client has gone
     bool waits_for_setup;
     int exit_code;
+    bool asking;                           // the source should ask at the end of the turn
     const struct transaction *transaction; // the one under way
     bool resetting; // what comes was committed before the subscribers are told to begin anew
     uv_timer_t tick;

@@ -14,6 +14,7 @@ struct strand {
     uint64_t until;
     struct history_cursor cursor;
     struct filter *filter; // owned; NULL: all types
+    const struct visibility *seen;
     uint64_t *newest; // owned: by conflated type, the place of its newest event here, or 0; or NULL
 };
 
@@ -84,14 +85,14 @@ static void drop_first(struct catchup *catchup)
 // ---- rounds ----
 
 void catchup_add(struct catchup *catchup, struct history_cursor cursor, uint64_t until,
-                 struct filter *filter)
+                 struct filter *filter, const struct visibility *seen)
 {
     // One that has lost its event comes first, to be found out.
     bool holds = history_holds(catchup->history, &cursor);
     uint64_t place = holds ? history_place(catchup->history, &cursor) : 0;
 
     if (place < until)
-        push(catchup, (struct strand){place, until, cursor, filter, NULL});
+        push(catchup, (struct strand){place, until, cursor, filter, seen, NULL});
     else
         filter_unref(filter);
 }
@@ -135,7 +136,7 @@ static bool begin_round(struct catchup *catchup, const struct choices *choices)
         uint64_t place = history_place(catchup->history, &cursor);
         if (place < until)
             push(catchup, (struct strand){place, until, cursor, filter_ref(choice->filter),
-                                          find_newest(catchup, cursor, until)});
+                                          choice->seen, find_newest(catchup, cursor, until)});
     }
     catchup->from = until;
     return true;
@@ -143,11 +144,14 @@ static bool begin_round(struct catchup *catchup, const struct choices *choices)
 
 // ---- the next event ----
 
-static bool wants(const struct catchup *catchup, const struct strand *strand, uint64_t type)
+static bool wants(const struct catchup *catchup, const struct strand *strand,
+                  const struct event *event)
 {
-    const uint64_t *newest = newest_of_type(catchup, strand->newest, type);
+    const uint64_t *newest = newest_of_type(catchup, strand->newest, event->type);
 
-    return filter_wants(strand->filter, type) && (newest == NULL || *newest == strand->place);
+    return filter_wants(strand->filter, event->type) &&
+           (strand->seen == NULL || !visibility_sees(strand->seen, event->id.xid)) &&
+           (newest == NULL || *newest == strand->place);
 }
 
 // Moves the first strand on. True: it wants the event it stood before.
@@ -156,7 +160,7 @@ static bool take_first(struct catchup *catchup, const struct event **event)
     struct strand *strand = &catchup->heap[0];
 
     *event = history_next(catchup->history, &strand->cursor);
-    bool wanted = wants(catchup, strand, (*event)->type);
+    bool wanted = wants(catchup, strand, *event);
     strand->place = history_place(catchup->history, &strand->cursor);
     if (strand->place < strand->until)
         sift_down(catchup->heap, catchup->count);

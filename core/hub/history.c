@@ -480,3 +480,19 @@ const struct event *history_next(const struct history *history, struct history_c
     cursor->link = link->next;
     return &entry_at(history, link->entry)->event;
 }
+
+// ---- all of them ----
+
+const struct event *history_walk(const struct history *history, uint64_t *place)
+{
+    if (*place < history->entries.first)
+        *place = history->entries.first;
+    if (*place >= history->entries.behind)
+        return NULL;
+    return &entry_at(history, (*place)++)->event;
+}
+
+const struct event_id *history_dropped(const struct history *history, uint32_t topic)
+{
+    return &history->evicted[evicted_slot(history, topic)].id;
+}

@@ -42,9 +42,9 @@ void catchup_init(struct catchup *catchup, const struct history *history, uint64
 void catchup_release(struct catchup *catchup);
 
 // What a resume has missed comes too: from the cursor on, before the place `until`, with a filter of its
-// own (taken over; NULL: all types). Never conflated.
+// own (taken over; NULL: all types), without what is `seen` (NULL: nothing is). Never conflated.
 void catchup_add(struct catchup *catchup, struct history_cursor cursor, uint64_t until,
-                 struct filter *filter);
+                 struct filter *filter, const struct visibility *seen);
 
 // Looks for the next event that one of the `choices` wants; those must be the same during a round. An
 // event looked at in vain takes one of the *steps, too. The event lives until the next append or evict.

@@ -8,10 +8,12 @@
 
 #include "rowcast/filter.h"
 #include "rowcast/map.h"
+#include "rowcast/visibility.h"
 
 struct choice {
-    uint32_t topic;        // a number that the owner holds a reference to
-    struct filter *filter; // owned; NULL: all types
+    uint32_t topic;                // a number that the owner holds a reference to
+    struct filter *filter;         // owned; NULL: all types
+    const struct visibility *seen; // what it knows from a snapshot, to be left out; NULL: nothing
 };
 
 // Invariant: the first `end` items are choices and `end - count` holes (topic CHOICE_HOLE, no filter).

@@ -13,6 +13,7 @@
 #include "rowcast/list.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
+#include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
 
 // A message that came while the client was busy. The worker bounds how many there are.
@@ -53,8 +54,15 @@ struct client {
     bool closing;             // it has been sent away: nothing is done for it any more
     uint64_t asked; // when the message under way came, in milliseconds of the loop's clock
     struct held_message *held, **held_end;
-    struct catchup *catchup; // NULL: it is served live
-    struct list_link ready;  // it catches up, and takes more
+    struct catchup *catchup;   // NULL: it is served live
+    struct list_link ready;    // it catches up, and takes more
+    bool watched;              // the worker will tell when it takes more
+    struct snapshot *snapshot; // it joins a snapshot with the stream, catching up; or NULL
+    struct list_link join;     // in the list of those that do
+    const struct script_command *joining; // what asked for it, in the work
+    const char *reason; // why the missed events are not known; NULL: none were asked for
+    bool joined;        // it was confirmed
+    uint64_t progress;  // when it last took a row
 };
 
 struct client *client_new(struct client_ref ref, const struct handshake *handshake);
@@ -72,7 +80,11 @@ void client_push_work(struct client *client, struct script_commands *commands,
 struct missed_events client_pop_work(struct client *client);
 void client_drop_work(struct client *client, struct topics *topics);
 
-void client_end_catchup(struct client *client); // if there is one
+// Both end it if there is one. What is left out for the snapshot's sake must have been caught up with, or
+// not matter any more.
+void client_end_catchup(struct client *client);
+void client_end_snapshot(struct client *client);
+void client_forget_snapshot(struct client *client); // it has freed itself
 
 // Keeps a message for later.
 void client_hold(struct client *client, const char *bytes, size_t size, bool binary,

@@ -11,6 +11,7 @@
 #include "rowcast/metrics.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
+#include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
 
 #define CLIENTS_SCRIPT "client.lua" // as the metrics call it
@@ -18,9 +19,12 @@
 struct clients;
 
 // What the clients need of the rest; all of it outlives them. `server` may be set later, before the
-// first client comes.
+// first client comes. So may `snapshots`, whose callbacks and user are these and the clients.
 struct clients_config {
     struct server *server;
+    struct snapshots *snapshots;
+    void (*ask)(void *user); // the source should ask how far its stream is
+    void *user;
     struct topics *topics;
     struct history *history;
     uint32_t max_subscriptions;
@@ -35,6 +39,8 @@ struct clients_config {
 struct clients *clients_new(const struct clients_config *config);
 void clients_free(struct clients *clients); // NULL is fine
 void clients_set_server(struct clients *clients, struct server *server);
+void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots);
+extern const struct snapshots_callbacks clients_snapshots_callbacks;
 void clients_set_script(struct clients *clients, struct script *script); // between two calls only
 
 // The stream has begun: what waited for it goes on, in order.

@@ -94,4 +94,11 @@ uint64_t history_place(const struct history *history, const struct history_curso
 // The next event of the topic, or NULL behind the newest. Lives until the next append or evict.
 const struct event *history_next(const struct history *history, struct history_cursor *cursor);
 
+// All events, of every topic: the first one kept at or behind *place, which is then put behind it. NULL:
+// there is none. Lives until the next append or evict.
+const struct event *history_walk(const struct history *history, uint64_t *place);
+
+// The newest event of the topic that may have been dropped; all zero: none was. It may be another topic's.
+const struct event_id *history_dropped(const struct history *history, uint32_t topic);
+
 #endif

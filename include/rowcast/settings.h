@@ -37,7 +37,8 @@ struct settings {
     int64_t history, replay_wal, slot_limit, max_message, max_event, max_queue, max_header,
         lua_memory;                                     // bytes
     int64_t history_time, heartbeat, handshake_timeout; // milliseconds; heartbeat 0: off
-    int64_t max_connections, max_subscriptions, max_fragments;
+    int64_t snapshot_timeout;                           // milliseconds
+    int64_t max_connections, max_subscriptions, max_fragments, snapshot_connections;
     int64_t max_connections_per_address; // 0: off
     struct rate rate;
     const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated

@@ -82,19 +82,21 @@ local function since_by_market(message, ids)
   return points
 end
 
--- The options of a subscribe for these markets: `since` by market, and `events` where chosen.
+-- The options of a subscribe for these markets: `since` by market; `snapshot` and `events` where
+-- chosen.
 function validate.options(message, ids)
   local events = given(message.events)
   if events ~= nil and not is_list_of_types(events) then
     return refused("events must be an array of 1 to " .. MAX_EVENTS .. " event types")
   end
-  if given(message.snapshot) then
-    return refused("snapshot must be false or absent: this server gives no snapshots")
+  local snapshot = given(message.snapshot)
+  if snapshot ~= nil and type(snapshot) ~= "boolean" then
+    return refused("snapshot must be true or false")
   end
 
   local since, code, sentence = since_by_market(message, ids)
   if not since then return nil, code, sentence end
-  return { since = since, events = events }
+  return { since = since, snapshot = snapshot or nil, events = events }
 end
 
 return validate

@@ -17,4 +17,12 @@ return {
       },
     }
   end,
+
+  snapshot = {
+    where = "market_id = $1",
+    order = "created_at desc, ctid desc",
+    limit = 100,
+    reverse = true,
+    rank = 4,
+  },
 }

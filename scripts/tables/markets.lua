@@ -46,4 +46,6 @@ return {
   delete = function(old)
     return market_state("deleted", column.key(old, "id"), old, nil)
   end,
+
+  snapshot = { where = "id = $1", rank = 1 },
 }

@@ -61,4 +61,13 @@ return {
       },
     }
   end,
+
+  -- ctid: what one transaction wrote has one created_at, and the order of writing.
+  snapshot = {
+    where = "market_id = $1",
+    order = "created_at desc, ctid desc",
+    limit = 100,
+    reverse = true,
+    rank = 2,
+  },
 }

@@ -122,8 +122,7 @@ describe("the options of a subscribe", function()
     "since must be an id, or with market_ids an object of an id for each market",
   }
   local EVENTS = { nil, "invalid_option", "events must be an array of 1 to 16 event types" }
-  local SNAPSHOT =
-    { nil, "invalid_option", "snapshot must be false or absent: this server gives no snapshots" }
+  local SNAPSHOT = { nil, "invalid_option", "snapshot must be true or false" }
 
   local function one(message)
     message.market_id = "a"
@@ -176,9 +175,10 @@ describe("the options of a subscribe", function()
     end
   end)
 
-  it("say no to a snapshot", function()
+  it("take whether a snapshot is wanted", function()
+    assert.same({ { since = {}, snapshot = true } }, one { snapshot = true })
     assert.same({ { since = {} } }, one { snapshot = false })
-    for _, wrong in ipairs { true, "true", 0, {} } do
+    for _, wrong in ipairs { "true", 0, 1, {} } do
       assert.same(SNAPSHOT, one { snapshot = wrong })
     end
   end)

@@ -194,3 +194,14 @@ describe("a trades table that has drifted", function()
     end
   end)
 end)
+
+describe("a snapshot of trades", function()
+  it("has the newest hundred of the market, the oldest of them first", function()
+    local snapshot = trades.snapshot
+    assert.equal("market_id = $1", snapshot.where)
+    assert.equal("created_at desc, ctid desc", snapshot.order)
+    assert.equal(100, snapshot.limit)
+    assert.is_true(snapshot.reverse)
+    assert.equal(2, snapshot.rank)
+  end)
+end)

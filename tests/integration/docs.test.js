@@ -10,6 +10,7 @@ const { describe, it, before } = require('node:test');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { WebSocket } = require('./lib/client.js');
 const { suite, until, atEnd } = require('./lib/expect.js');
+const { Database } = require('./lib/database.js');
 const { serve, run, scriptFolder, writeFiles, ROOT } = require('./lib/rowcast.js');
 const { trades, costs, range } = require('./lib/rows.js');
 
@@ -47,6 +48,20 @@ function assertShown(shown, seen, where) {
     assert.deepEqual(blurred(page, real), page, `${where}: this came instead: ${seen}`);
 }
 
+// Plays a transcript of PROTOCOL.md that begins behind this line.
+async function play(rowcast, text, line) {
+    const client = await rowcast.connect({ plain: true });
+    if (!text.includes('"welcome"')) await client.next();
+    for (const [at, step] of text.trimEnd().split('\n').entries()) {
+        const where = `PROTOCOL.md:${line + 1 + at}`;
+        if (step.startsWith('-> ')) client.send(step.slice(3));
+        else if (step.startsWith('<- ')) assertShown(step.slice(3), await client.next(where), where);
+        else assert.fail(`${where}: neither <- nor ->: ${step}`);
+    }
+    client.send('{"action":"ping"}');
+    assert.match(await client.next(), /"pong"/, 'more came than the page shows');
+}
+
 describe('docs/PROTOCOL.md', () => {
     const owner = suite();
     let rowcast;
@@ -60,16 +75,21 @@ describe('docs/PROTOCOL.md', () => {
 
     for (const { text, line } of transcripts) {
         it(`tells the truth at line ${line}`, async () => {
-            const client = await rowcast.connect({ plain: true });
-            if (!text.includes('"welcome"')) await client.next();
-            for (const [at, step] of text.trimEnd().split('\n').entries()) {
-                const where = `PROTOCOL.md:${line + 1 + at}`;
-                if (step.startsWith('-> ')) client.send(step.slice(3));
-                else if (step.startsWith('<- ')) assertShown(step.slice(3), await client.next(where), where);
-                else assert.fail(`${where}: neither <- nor ->: ${step}`);
-            }
-            client.send('{"action":"ping"}');
-            assert.match(await client.next(), /"pong"/, 'more came than the page shows');
+            await play(rowcast, text, line);
+        });
+    }
+
+    for (const { text, line } of blocks('PROTOCOL.md').filter(({ kind }) => kind === 'snapshot')) {
+        it(`tells the truth of snapshots at line ${line}`, async (t) => {
+            const database = await Database.create(t);
+            await database.sql(`
+                insert into markets (id, question, state, b) values ('market-123', 'Will it rain?', 'ACTIVE', 100);
+                insert into trades (market_id, user_wallet, trade_type, outcome, shares, cost)
+                    values ('market-123', '0xabc', 'buy', true, 1, 510000);
+                insert into votes (market_id, user_wallet, vote_type, vote) values ('market-123', '0xabc', 'proposal', true)`);
+            const reader = await serve(t, { database });
+            await reader.logged('source_started');
+            await play(reader, text, line);
         });
     }
 });

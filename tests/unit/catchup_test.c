@@ -65,7 +65,11 @@ static int tear_down(void **state)
 // `topics` as "ab". Returns its place.
 static uint64_t put(struct place *place, const char *topics, uint64_t type)
 {
-    struct event event = {.id = {1, 1, ++place->lsn, 0, 0, 0}, .type = type};
+    struct event event = {.type = type};
+
+    place->lsn++;
+    event.id = (struct event_id){
+        .epoch = 1, .timeline = 1, .lsn = place->lsn, .xid = (uint32_t)place->lsn};
 
     for (; *topics != '\0'; topics++)
         event.topics[event.topic_count++] = place->names[*topics - 'a'];
@@ -188,7 +192,7 @@ static void what_a_resume_missed_comes_first(void **state)
     assert_int_equal(history_resume(place->history, place->names[1], &since, &cursor),
                      RESUME_RECOVERED);
     behind(place, end, EVERYTHING);
-    catchup_add(&place->catchup, cursor, end, NULL);
+    catchup_add(&place->catchup, cursor, end, NULL, NULL);
     put(place, "a", TRADE); // meanwhile
     put(place, "b", TRADE);
     assert_given(place, LSNS(2, 3, 4, 5, 6)); // not 2 to 4 of `a`, and none twice
@@ -205,10 +209,31 @@ static void what_a_resume_missed_has_its_own_filter(void **state)
     put(place, "a", STATE);
     assert_true(history_seek(place->history, place->names[0], 1, &cursor));
     behind(place, 3, NEWEST_STATE);
-    catchup_add(&place->catchup, cursor, 2, filter_new(&type, 1)); // nothing is left before 2
+    catchup_add(&place->catchup, cursor, 2, filter_new(&type, 1), NULL); // nothing is left before 2
     assert_true(history_seek(place->history, place->names[0], 3, &cursor));
-    catchup_add(&place->catchup, cursor, 3, NULL); // nothing at all
+    catchup_add(&place->catchup, cursor, 3, NULL, NULL); // nothing at all
     assert_given(place, NOTHING);
+}
+
+// The transactions 1 and 3 were in the rows: what is left of them is what other topics want.
+static void what_a_snapshot_contains_is_left_out(void **state)
+{
+    struct place *place = *state;
+    struct visibility seen;
+    struct history_cursor cursor;
+
+    assert_int_equal(visibility_parse(&seen, "2:4:2"), 0);
+    choose(place, "ab", 0);
+    put(place, "a", TRADE);
+    put(place, "a", TRADE);
+    choices_find(&place->choices, place->names[0])->seen = &seen;
+    assert_true(history_seek(place->history, place->names[0], 1, &cursor));
+    behind(place, 3, EVERYTHING);
+    catchup_add(&place->catchup, cursor, 3, NULL, &seen);
+    put(place, "ab", TRADE);
+    put(place, "a", TRADE);
+    assert_given(place, LSNS(2, 3, 4));
+    visibility_release(&seen);
 }
 
 static void what_was_dropped_is_noticed(void **state)
@@ -292,7 +317,7 @@ static void a_replay_is_never_conflated(void **state)
         put(place, "a", STATE);
     assert_true(history_seek(place->history, place->names[0], 1, &cursor));
     behind(place, 4, NEWEST_STATE);
-    catchup_add(&place->catchup, cursor, 4, NULL);
+    catchup_add(&place->catchup, cursor, 4, NULL, NULL);
     assert_given(place, LSNS(1, 2, 3));
 }
 
@@ -567,6 +592,7 @@ int main(void)
         TEST_AT_A_PLACE(steps_are_bounded),
         TEST_AT_A_PLACE(what_a_resume_missed_comes_first),
         TEST_AT_A_PLACE(what_a_resume_missed_has_its_own_filter),
+        TEST_AT_A_PLACE(what_a_snapshot_contains_is_left_out),
         TEST_AT_A_PLACE(what_was_dropped_is_noticed),
         TEST_AT_A_PLACE(what_others_lost_is_nobody_elses),
         TEST_AT_A_PLACE(a_stream_that_begins_anew_leaves_nobody_as_if_nothing_was),

@@ -89,8 +89,9 @@ static void call(struct fixture *fixture)
                                       fixture->failure, sizeof fixture->failure);
 }
 
-static const char *const hook_names[HOOK_COUNT] = {
-    "connect", "message", "subscribed", "unsubscribed", "pong", "error", "disconnect"};
+static const char *const hook_names[HOOK_COUNT] = {"connect",      "message",   "subscribed",
+                                                   "unsubscribed", "pong",      "snapshot_end",
+                                                   "error",        "disconnect"};
 
 // Runs the hook of the call with this body. Its arguments are client, a, b, c.
 static void hook(struct fixture *fixture, const char *body)
@@ -211,6 +212,12 @@ static void a_result_tells_what_took_effect(void **state)
     assert_string_equal(said(fixture, "tostring(a.conflate)"), "nil");
     fixture->call.conflate = (const char *const[]){"state", "price", NULL};
     assert_string_equal(said(fixture, "table.concat(a.conflate, ' ')"), "state price");
+    assert_string_equal(said(fixture, "tostring(a.snapshot)"), "nil");
+    fixture->call.with_snapshot = true;
+    assert_string_equal(said(fixture, "a.snapshot"), "0");
+    fixture->call.snapshot = 102;
+    assert_string_equal(said(fixture, "a.snapshot"), "102");
+    fixture->call.with_snapshot = false;
     fixture->call.hook = HOOK_PONG;
     fixture->call.reason = NULL;
     assert_string_equal(said(fixture, "tostring(a.recovered) .. tostring(a.reason)"), "nilnil");
@@ -274,6 +281,15 @@ static void a_client_kept_beyond_its_call_is_refused(void **state)
     call(fixture);
     assert_null(fixture->commands);
     assert_non_null(strstr(fixture->failure, "a client was used after the call it was given to"));
+}
+
+static void a_subscribe_may_want_a_snapshot(void **state)
+{
+    assert_false(commands_of(*state, "return { subscribe = 'x' }", 1)->snapshot);
+    assert_false(commands_of(*state, "return { subscribe = 'x', snapshot = false }", 1)->snapshot);
+    assert_true(commands_of(*state, "return { subscribe = 'x', snapshot = true }", 1)->snapshot);
+    refused(*state, "return { subscribe = 'x', snapshot = 1 }", "neither true nor false");
+    refused(*state, "return { unsubscribe = 'x', snapshot = true }", "which it does not take");
 }
 
 // ---- lists of commands ----
@@ -585,6 +601,7 @@ int main(void)
         TEST(client_is_read_only_and_opaque),
         TEST(subscriptions_are_listed_only_when_looked_at),
         TEST(a_client_kept_beyond_its_call_is_refused),
+        TEST(a_subscribe_may_want_a_snapshot),
         TEST(nothing_returned_is_no_command),
         TEST(a_list_is_done_in_order),
         TEST(what_is_no_command_is_refused),

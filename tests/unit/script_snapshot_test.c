@@ -222,6 +222,53 @@ static void what_a_function_does_wrong_is_told_with_its_place(void **state)
     }
 }
 
+static void expect_message(void *user, const struct script_event *event)
+{
+    const char *expected = user;
+    size_t size = strlen(expected), header = event->frame->size - size;
+    assert_int_equal(header, size < 126 ? 2 : 4);
+    assert_memory_equal(event->frame->bytes + header, expected, size);
+    assert_string_equal(event->topics[0].name, "x");
+    frame_unref(event->frame);
+}
+
+static void expect_no_failure(void *user, const struct change *change, const char *script,
+                              const char *message)
+{
+    (void)user, (void)change, (void)script;
+    fail_msg("%s", message);
+}
+
+static void rows_go_through_insert_and_say_what_they_are(void **state)
+{
+    struct fixture *fixture = *state;
+    struct transaction *rows = transaction_new();
+    struct relation *relation = relation_new(&rows->arena, "public", "t", 1);
+    struct value value = {VALUE_TEXT, 1, "7"};
+    struct row row = {relation, &value};
+    struct event_id none = {0};
+    char path[128];
+    snprintf(path, sizeof path, "%s/tables/t.lua", fixture->folder);
+    FILE *file = fopen(path, "w");
+    fputs("return { insert = function(new, ctx) local rows, reason = ctx.rows('t') "
+          "return { type = 'e', topic = 'x', id = nil, row = new, op = ctx.op, rows = rows, "
+          "why = reason:sub(1, 10) } end }",
+          file);
+    fclose(file);
+    load(fixture);
+    relation->columns[0] = (struct column){.name = "n", .name_size = 1, .type = COLUMN_INTEGER};
+    rows->time = INT64_C(1762689600123000);
+    struct change *change = transaction_add(rows);
+    *change = (struct change){.op = CHANGE_SNAPSHOT, .relation = relation, .new_row = &row};
+    char expected[] =
+        "{\"type\":\"e\",\"snapshot\":true,\"timestamp\":\"2025-11-09T12:00:00.123Z\","
+        "\"op\":\"snapshot\",\"row\":{\"n\":7},\"why\":\"a snapshot\"}";
+    struct script_sink sink = {
+        .event = expect_message, .failed = expect_no_failure, .user = expected};
+    script_transaction(fixture->script, rows, &none, &sink);
+    transaction_free(rows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +278,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tables_come_by_rank_then_name, begin, end),
         cmocka_unit_test_setup_teardown(mistakes_are_found_at_load, begin, end),
         cmocka_unit_test_setup_teardown(rows_need_an_insert, begin, end),
+        cmocka_unit_test_setup_teardown(rows_go_through_insert_and_say_what_they_are, begin, end),
         cmocka_unit_test_setup_teardown(what_a_function_does_wrong_is_told_with_its_place, begin,
                                         end),
     };
