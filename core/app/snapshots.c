@@ -242,7 +242,7 @@ static const char *find_reason_against(struct snapshot *snapshot, const struct p
     const struct event_id *position = history_position(snapshots->config.history);
     struct history_cursor cursor;
     if (!snapshots->running || view->epoch != position->epoch ||
-        view->timeline != position->timeline)
+        view->timeline != history_timeline(snapshots->config.history))
         return "the server that was asked is not the one that the change stream comes from";
     if (!unseen_find(&snapshots->unseen, &snapshot->mark, &view->visibility, snapshot->topic,
                      &snapshot->since))

@@ -351,6 +351,11 @@ void history_follow(struct history *history, const struct lineage *lineage)
 
 // ---- looking ----
 
+uint32_t history_timeline(const struct history *history)
+{
+    return history->lineage.timeline;
+}
+
 const struct event_id *history_position(const struct history *history)
 {
     return &history->position;

@@ -43,6 +43,7 @@ void history_advance(struct history *history, uint64_t lsn);
 
 void history_evict(struct history *history, int64_t now);
 
+uint32_t history_timeline(const struct history *history); // the stream's, as of now
 // The position behind the newest transaction or event; before history_start all zero.
 const struct event_id *history_position(const struct history *history);
 // The ids of the oldest and the newest event. False: there is none.
