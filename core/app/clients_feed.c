@@ -26,17 +26,6 @@ void clients_park(struct clients *clients, struct client *client)
                   (struct conflation){NULL, 0});
 }
 
-void clients_replay(struct clients *clients, struct client *client, struct missed_events missed)
-{
-    struct choice *choice = choices_find(&client->choices, missed.topic);
-    if (choice) {
-        clients_park(clients, client);
-        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter), NULL);
-        list_append(&clients->ready, &client->ready);
-    }
-    topics_unref(clients->config.topics, missed.topic);
-}
-
 void clients_end_catchup(struct clients *clients, struct client *client)
 {
     clients->behind -= client->catchup != NULL;
@@ -111,29 +100,46 @@ static enum catchup_step give_batch(struct clients *clients, struct client *clie
     return step;
 }
 
-static void feed(struct clients *clients, struct client *client)
+// True: it has everything, and is served live.
+static bool give(struct clients *clients, struct client *client)
 {
     size_t bytes = 0;
     if (clients_give_rows(clients, client))
-        return;
+        return false;
     switch (give_batch(clients, client, &bytes)) {
     case CATCHUP_DONE:
         if (client->snapshot) {
             clients_go_on_joining(clients, client);
-            break;
+            return false;
         }
         clients_serve_live(clients, client);
-        clients_proceed(clients, client);
-        break;
+        return true;
     case CATCHUP_LOST:
         clients_lose(clients, client);
-        break;
+        return false;
     default:
         if (bytes > 0)
             clients_watch(clients, client);
         else
             list_append(&clients->ready, &client->ready);
+        return false;
     }
+}
+
+// From here on the worker leaves the client to us: what it has missed comes first, then what is
+// published meanwhile. Most have missed little, and get it before anything else happens.
+void clients_replay(struct clients *clients, struct client *client, struct missed_events missed)
+{
+    struct choice *choice = choices_find(&client->choices, missed.topic);
+    if (choice) {
+        clients_park(clients, client);
+        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter), NULL);
+        if (server_has_room(clients->config.server))
+            give(clients, client);
+        else
+            list_append(&clients->ready, &client->ready);
+    }
+    topics_unref(clients->config.topics, missed.topic);
 }
 
 bool clients_feed(struct clients *clients)
@@ -149,7 +155,9 @@ bool clients_feed(struct clients *clients)
         if (until == 0)
             until = uv_hrtime() + FEED_TIME;
         list_leave(first);
-        feed(clients, container_of(first, struct client, ready));
+        struct client *client = container_of(first, struct client, ready);
+        if (give(clients, client))
+            clients_proceed(clients, client);
         if (uv_hrtime() >= until)
             break;
     }

@@ -444,8 +444,6 @@ static void watch_slot(struct router *router)
 static void on_tick(uv_timer_t *handle)
 {
     struct router *router = container_of(handle, struct router, tick);
-    // Who was told in this turn that nothing is missed gets it before it may go.
-    clients_feed(router->clients);
     history_evict(router->history, clock_now());
     watch_slot(router);
     clients_tick(router->clients, uv_now(router->loop), router->health.source_ok);

@@ -24,8 +24,9 @@
 #define UNREAD_ASKED 64
 // Frames that wait for one client: a queue of references takes memory, too, that nobody shares.
 #define QUEUED_FRAMES 1024
-// In max_queue, what may wait of answers to a client that asks without reading.
-#define ANSWERS_FACTOR 16
+// What may wait at all. Beyond max_queue come only answers to what was read before reading stopped, and
+// events until those are given.
+#define WAITING_MAX (64u << 20)
 // What a refused client may still send while it has not read the answer.
 #define DISCARD_MAX (64u << 20)
 
@@ -138,7 +139,7 @@ void conn_send(struct conn *conn, struct frame *frame)
         frame_unref(frame);
         return;
     }
-    bool too_much = conn->queue.bytes > conn->hall->config.max_queue * ANSWERS_FACTOR;
+    bool too_much = conn->queue.bytes > conn->hall->config.max_queue + WAITING_MAX;
     queue(conn, frame);
     if (too_much)
         conn_outrun(conn);
