@@ -17,6 +17,7 @@ static struct frame *frame_with_room(size_t size)
 {
     struct frame *frame = memory_resize(NULL, sizeof *frame + size);
 
+    atomic_init(&frame->deflated, NULL);
     atomic_init(&frame->references, 1);
     frame->size = (uint32_t)size;
     return frame;
@@ -79,6 +80,24 @@ struct frame *frame_close(int code, const char *reason)
     return frame_new(FRAME_CLOSE, payload, 2 + size);
 }
 
+const unsigned char *frame_payload(const struct frame *frame, size_t *size)
+{
+    size_t header = frame->bytes[1] < LENGTH_16 ? 2 : frame->bytes[1] == LENGTH_16 ? 4 : 10;
+
+    *size = frame->size - header;
+    return frame->bytes + header;
+}
+
+struct frame *frame_keep_deflated(struct frame *frame, struct frame *deflated)
+{
+    struct frame *kept = deflated != NULL ? deflated : frame, *before = NULL;
+
+    if (atomic_compare_exchange_strong(&frame->deflated, &before, kept))
+        return kept;
+    frame_unref(deflated);
+    return before;
+}
+
 struct frame *frame_ref(struct frame *frame)
 {
     // Who has a reference can hand on another: nothing needs to be ordered by this.
@@ -88,7 +107,11 @@ struct frame *frame_ref(struct frame *frame)
 
 void frame_unref(struct frame *frame)
 {
-    if (frame != NULL &&
-        atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) == 1)
-        free(frame);
+    if (frame == NULL ||
+        atomic_fetch_sub_explicit(&frame->references, 1, memory_order_acq_rel) != 1)
+        return;
+    struct frame *deflated = atomic_load_explicit(&frame->deflated, memory_order_relaxed);
+    if (deflated != frame)
+        frame_unref(deflated);
+    free(frame);
 }

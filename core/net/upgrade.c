@@ -32,11 +32,12 @@ static bool is_key(struct http_text key)
 int upgrade_check(const struct http_request *request)
 {
     int versions = http_count(request, "Sec-WebSocket-Version");
+    struct deflate_terms terms;
 
     if (request->minor < 1 || !http_lists(request, "Upgrade", "websocket") ||
         !http_lists(request, "Connection", "upgrade"))
         return UPGRADE_REQUIRED;
-    if (versions > 1 || http_count(request, "Origin") > 1 || !extension_offers_sound(request))
+    if (versions > 1 || http_count(request, "Origin") > 1 || extension_agree(request, &terms) != 0)
         return BAD_REQUEST;
     if (versions == 0 || !http_is(http_value(request, "Sec-WebSocket-Version"), "13"))
         return UPGRADE_REQUIRED;

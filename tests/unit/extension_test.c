@@ -5,73 +5,127 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "rowcast/extension.h"
 
-static bool sound(const char *value)
-{
-    struct http_request request = {.header_count = 2};
+#define ALONE "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
-    request.headers[0] = (struct http_header){{"Host", 4}, {"\"", 1}};
-    request.headers[1] =
-        (struct http_header){{"sec-websocket-extensions", 24}, {value, strlen(value)}};
-    return extension_offers_sound(&request);
+// What headers "Sec-WebSocket-Extensions" lead to: the window, 0: nothing is agreed, or 400.
+static int agreed(const char *first, const char *second)
+{
+    static char text[64 << 10];
+    struct http_request request;
+    struct http_scan scan = {0};
+    struct deflate_terms terms;
+
+    snprintf(text, sizeof text,
+             "GET / HTTP/1.1\r\nHost: h\r\nSec-WebSocket-Extensions: %s\r\n%s%s%s\r\n", first,
+             second ? "sec-websocket-extensions: " : "", second ? second : "",
+             second ? "\r\n" : "");
+    assert_int_equal(http_read(&scan, text, strlen(text), sizeof text, &request), HTTP_COMPLETE);
+    int status = extension_agree(&request, &terms);
+    return status != 0 ? status : terms.window_bits;
 }
 
-static void offers_are_lists_with_parameters(void **state)
+static void assert_agreed(const char *offers, int expected)
 {
-    (void)state;
-    assert_true(sound("permessage-deflate"));
-    assert_true(sound("permessage-deflate; client_max_window_bits; server_max_window_bits=10"));
-    assert_true(sound("a ;b = 1;c=\"2\" , d,e;f"));
-    assert_true(sound("a; b=\"\\1\\2\""));
-    assert_true(sound("")); // empty elements are none
-    assert_true(sound(", a,, b ,"));
+    int seen = agreed(offers, NULL);
+
+    if (seen != expected)
+        fail_msg("%s: %d, not %d", offers, seen, expected);
 }
 
-static void what_is_written_wrongly_is_not(void **state) // B1, B2
+static void offers_are_taken(void **state)
 {
-    static const char *const wrong[] = {
-        "\"\\\"",      "x; y=\"",
-        "x; y=\"\"",   "x; y=\"a b\"",
-        "x; y=\"a\\",  "x; y=",
-        "x; =1",       ";",
-        "x;",          "x y",
-        "x; y=1 z",    "x/y",
-        "x; y=\"a\"b", "x; y=\",permessage-deflate; client_max_window_bits,\"",
-        "\xc3\xa4"};
-
     (void)state;
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        if (sound(wrong[i]))
-            fail_msg("accepted: %s", wrong[i]);
-    }
+    assert_agreed("permessage-deflate", 15);
+    assert_agreed("Permessage-Deflate ; Client_Max_Window_Bits", 15);
+    assert_agreed("permessage-deflate; client_max_window_bits=8", 15);
+    assert_agreed("permessage-deflate;server_no_context_takeover;client_no_context_takeover", 15);
+    assert_agreed("permessage-deflate; server_max_window_bits=9", 9);
+    assert_agreed("permessage-deflate; server_max_window_bits = \"12\"", 12);
+    assert_agreed("permessage-deflate; server_max_window_bits=15", 15);
+    assert_agreed("other, permessage-deflate; server_max_window_bits=10, permessage-deflate", 10);
+    assert_agreed("", 0);
+    assert_agreed(",, x-webkit-deflate-frame,", 0);
+    assert_int_equal(agreed("other", "permessage-deflate"), 15);
 }
 
-static void long_ones_take_linear_time(void **state) // B1
+static void what_cannot_be_met_is_declined(void **state) // B3, B4
 {
-    static char value[1 << 20];
+    (void)state;
+    assert_agreed("permessage-deflate; server_max_window_bits", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=8", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=7", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=16", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=09", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=1e1", 0);
+    assert_agreed("permessage-deflate; client_max_window_bits=7", 0);
+    assert_agreed("permessage-deflate; client_max_window_bits=16", 0);
+    assert_agreed("permessage-deflate; server_no_context_takeover=1", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=\"1\\0\"", 0);
+    assert_agreed("permessage-deflate; unknown", 0);
+    assert_agreed("permessage-deflate; client_max_window_bits; client_max_window_bits", 0);
+    assert_agreed("permessage-deflate; server_max_window_bits=10; server_max_window_bits=10", 0);
+}
+
+static void the_first_good_offer_counts(void **state) // B5
+{
+    (void)state;
+    assert_agreed("permessage-deflate; server_max_window_bits=8, permessage-deflate; x, "
+                  "permessage-deflate; server_max_window_bits=11",
+                  11);
+}
+
+static void what_is_not_the_grammar_is_refused(void **state) // B1, B2
+{
+    static const char *const bad[] = {
+        "\"\\\"",
+        "permessage-deflate;",
+        "permessage-deflate; =1",
+        "permessage-deflate; server_max_window_bits=",
+        "permessage-deflate; server_max_window_bits=\"\"",
+        "permessage-deflate; server_max_window_bits=\"10",
+        "permessage-deflate; server_max_window_bits=\" 10\"",
+        "permessage-deflate permessage-deflate",
+        "permessage/deflate",
+        "x; y=\",permessage-deflate; client_max_window_bits,\"",
+    };
 
     (void)state;
-    size_t size = (size_t)snprintf(value, sizeof value, "a;b=\"");
-    while (size < sizeof value - 3) {
-        memcpy(value + size, "\\c", 2);
-        size += 2;
-    }
-    assert_false(sound(value));
-    memset(value, ',', sizeof value - 1);
-    assert_true(sound(value));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_agreed(bad[i], 400);
+    static char endless[14 << 10];
+    strcpy(endless, "b=\"");
+    for (size_t at = 3; at + 3 < sizeof endless; at += 2)
+        memcpy(endless + at, "\\c", 2);
+    assert_agreed(endless, 400);
+}
+
+static void the_answer_promises_what_is_kept(void **state) // B6
+{
+    char text[EXTENSION_TEXT_SIZE];
+
+    (void)state;
+    extension_text(&(struct deflate_terms){15}, text);
+    assert_string_equal(text, ALONE);
+    extension_text(&(struct deflate_terms){9}, text);
+    assert_string_equal(text, ALONE "; server_max_window_bits=9");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(offers_are_lists_with_parameters),
-        cmocka_unit_test(what_is_written_wrongly_is_not),
-        cmocka_unit_test(long_ones_take_linear_time),
+        cmocka_unit_test(offers_are_taken),
+        cmocka_unit_test(what_cannot_be_met_is_declined),
+        cmocka_unit_test(the_first_good_offer_counts),
+        cmocka_unit_test(what_is_not_the_grammar_is_refused),
+        cmocka_unit_test(the_answer_promises_what_is_kept),
     };
+
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
