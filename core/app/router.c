@@ -511,6 +511,7 @@ static int start_server(struct router *router, struct fault *fault)
         .origins = settings->origins[0] ? settings->origins : NULL,
         .trusted = settings->trusted_proxies.items,
         .trusted_count = settings->trusted_proxies.count,
+        .deflate = settings->deflate,
         .paths = settings->paths,
         .protocols = settings->protocols,
     };

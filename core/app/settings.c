@@ -91,6 +91,8 @@ static const struct setting table[] = {
      100, 3600000, "time for the HTTP upgrade"},
     {"max_header", "ROWCAST_MAX_HEADER", SIZE, 0, 0, "16KiB", AT(max_header), 1024, 1 << 20,
      "bytes of the HTTP request"},
+    {"deflate", "ROWCAST_DEFLATE", SWITCH, 0, 0, "off", AT(deflate), 0, 0,
+     "permessage-deflate for clients that offer it"},
     {"origins", "ROWCAST_ORIGINS", ORIGINS, 0, 0, "any", AT(origins), 0, 0,
      "comma list of the Origins whose pages may connect"},
     {"trusted_proxies", "ROWCAST_TRUSTED_PROXIES", NETWORKS, 0, 0, "none", AT(trusted_proxies), 0,

@@ -106,18 +106,27 @@ struct frame *answer_without_body(struct frame *answer)
     return head;
 }
 
-struct frame *answer_upgrade(const char *key, const char *protocol)
+// A header of its own, or nothing.
+static char *header(const char *name, const char *value)
+{
+    return value != NULL ? memory_format("%s: %s\r\n", name, value) : memory_text("");
+}
+
+struct frame *answer_upgrade(const char *key, const char *protocol, const char *extension)
 {
     char accept[HANDSHAKE_ACCEPT_SIZE];
 
+    char *agreed = header("Sec-WebSocket-Protocol", protocol);
+    char *extended = header("Sec-WebSocket-Extensions", extension);
+
     handshake_accept(key, accept);
-    return take_text(memory_format("HTTP/1.1 101 Switching Protocols\r\n"
-                                   "Upgrade: websocket\r\n"
-                                   "Connection: Upgrade\r\n"
-                                   "Sec-WebSocket-Accept: %s\r\n"
-                                   "%s%s%s"
-                                   "\r\n",
-                                   accept, protocol != NULL ? "Sec-WebSocket-Protocol: " : "",
-                                   protocol != NULL ? protocol : "",
-                                   protocol != NULL ? "\r\n" : ""));
+    char *text = memory_format("HTTP/1.1 101 Switching Protocols\r\n"
+                               "Upgrade: websocket\r\n"
+                               "Connection: Upgrade\r\n"
+                               "Sec-WebSocket-Accept: %s\r\n"
+                               "%s%s\r\n",
+                               accept, agreed, extended);
+    free(agreed);
+    free(extended);
+    return take_text(text);
 }

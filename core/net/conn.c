@@ -7,6 +7,7 @@
 
 #include "rowcast/answer.h"
 #include "rowcast/buffer.h"
+#include "rowcast/compression.h"
 #include "rowcast/hall.h"
 #include "rowcast/http.h"
 #include "rowcast/memory.h"
@@ -133,6 +134,23 @@ void conn_outrun(struct conn *conn)
     conn_close(conn, TOO_SLOW, conn->hall->too_slow);
 }
 
+// The form of a message for this client: compressed, if it has agreed to that, its window is large enough,
+// and it is smaller. Made once for all clients of all threads. Borrowed from the frame.
+static struct frame *form_for(const struct conn *conn, struct frame *frame)
+{
+    size_t size;
+
+    if (conn->window_bits == 0 || (frame->bytes[0] & OPCODE) > FRAME_BINARY)
+        return frame;
+    frame_payload(frame, &size);
+    if (size > (size_t)1 << conn->window_bits)
+        return frame;
+    struct frame *deflated = atomic_load(&frame->deflated);
+    if (deflated == NULL)
+        deflated = frame_keep_deflated(frame, compression_deflate(conn->hall->compression, frame));
+    return deflated;
+}
+
 void conn_send(struct conn *conn, struct frame *frame)
 {
     if (conn->state != CONN_OPEN && conn->state != CONN_PARTING) {
@@ -140,7 +158,8 @@ void conn_send(struct conn *conn, struct frame *frame)
         return;
     }
     bool too_much = conn->queue.bytes > conn->hall->config.max_queue + WAITING_MAX;
-    queue(conn, frame);
+    queue(conn, frame_ref(form_for(conn, frame)));
+    frame_unref(frame);
     if (too_much)
         conn_outrun(conn);
 }
@@ -158,7 +177,7 @@ static void publish_beyond(struct conn *conn, struct frame *frame)
     if (conn->state != CONN_OPEN)
         return;
     if (has_room(conn) || conn->asked > 0) {
-        queue(conn, frame_ref(frame));
+        queue(conn, frame_ref(form_for(conn, frame)));
         return;
     }
     uint64_t place = conn->place;
@@ -170,7 +189,7 @@ static void publish_beyond(struct conn *conn, struct frame *frame)
 void conn_publish(struct conn *conn, struct frame *frame)
 {
     if (has_room(conn))
-        queue(conn, frame_ref(frame));
+        queue(conn, frame_ref(form_for(conn, frame)));
     else
         publish_beyond(conn, frame);
 }
@@ -354,7 +373,7 @@ static void take_frames(struct conn *conn, const char *bytes, size_t size)
     if (size == 0)
         return;
     if (conn->websocket == NULL)
-        conn->websocket = websocket_take(&conn->hall->websockets, conn);
+        conn->websocket = websocket_take(&conn->hall->websockets, conn->window_bits > 0, conn);
     int code = websocket_feed(conn->websocket, bytes, size);
     if (code != 0 || websocket_rests(conn->websocket))
         give_websocket(conn);
@@ -375,6 +394,7 @@ static void upgrade(struct conn *conn, struct verdict verdict)
         return;
     }
     conn->address = verdict.address;
+    conn->window_bits = verdict.window_bits;
     queue(conn, verdict.answer);
     conn->pulse.heard = true;
     conn->asked = 1;

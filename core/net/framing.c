@@ -6,6 +6,7 @@
 
 #define FIN 0x80
 #define RESERVED 0x70
+#define DEFLATED 0x40 // RSV1
 #define OPCODE 0x0f
 #define MASKED 0x80
 #define LENGTH 0x7f
@@ -51,13 +52,22 @@ static uint64_t length_of(const struct framing *framing)
     return length <= UINT16_MAX || length >> 63 != 0 ? UINT64_MAX : length;
 }
 
+// The first frame of a message says whether it is compressed.
+static bool may_reserve(const struct framing *framing, uint8_t opcode, uint8_t reserved)
+{
+    bool first = opcode != CONTINUATION && !(opcode & CONTROL);
+
+    return reserved == 0 || (framing->deflate && first && reserved == DEFLATED);
+}
+
 // What the first two bytes say already.
 static int check_start(const struct framing *framing)
 {
     uint8_t opcode = framing->header[0] & OPCODE;
     bool fin = framing->header[0] & FIN;
 
-    if (framing->header[0] & RESERVED || !(framing->header[1] & MASKED))
+    if (!may_reserve(framing, opcode, framing->header[0] & RESERVED) ||
+        !(framing->header[1] & MASKED))
         return PROTOCOL_ERROR;
     if (opcode & CONTROL) {
         uint8_t length = framing->header[1] & LENGTH;
@@ -75,10 +85,11 @@ static int begin_data_frame(struct framing *framing, const struct framing_limits
     if ((framing->header[0] & OPCODE) != CONTINUATION) {
         framing->message = 0;
         framing->fragments = 0;
+        framing->deflated = framing->header[0] & DEFLATED;
     }
+    uint64_t maximum = framing->deflated ? limits->max_deflated : limits->max_message;
     // Neither side can wrap: `message` never exceeds the limit.
-    if (length > limits->max_message - framing->message ||
-        framing->fragments == limits->max_fragments)
+    if (length > maximum - framing->message || framing->fragments == limits->max_fragments)
         return TOO_BIG;
     framing->message += length;
     framing->fragments++;

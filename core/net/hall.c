@@ -19,7 +19,8 @@ void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *con
                const struct websocket_events *websocket_events,
                const struct transport_events *transport_events)
 {
-    struct framing_limits limits = {config->max_message, config->max_fragments};
+    struct framing_limits limits = {.max_message = config->max_message,
+                                    .max_fragments = config->max_fragments};
 
     memset(hall, 0, sizeof *hall);
     hall->loop = loop;
@@ -33,7 +34,8 @@ void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *con
     hall->too_many = frame_close(TOO_MANY, "too many messages");
     subscribers_init(&hall->subscribers);
     reception_init(&hall->reception, &config->reception);
-    websocket_pool_init(&hall->websockets, &limits, websocket_events);
+    hall->compression = config->reception.deflate ? compression_new() : NULL;
+    websocket_pool_init(&hall->websockets, &limits, websocket_events, hall->compression);
     transport_pool_init(&hall->transports, transport_events);
     hall->read_buffer = memory_new(HALL_READ_BUFFER);
 }
@@ -45,6 +47,7 @@ void hall_release(struct hall *hall)
     subscribers_release(&hall->subscribers);
     reception_release(&hall->reception);
     websocket_pool_release(&hall->websockets);
+    compression_free(hall->compression);
     transport_pool_release(&hall->transports);
     free(hall->read_buffer);
 }

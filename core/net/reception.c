@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rowcast/answer.h"
+#include "rowcast/extension.h"
 #include "rowcast/memory.h"
 #include "rowcast/upgrade.h"
 
@@ -107,10 +108,17 @@ static struct verdict receive_websocket(const struct reception *reception,
     if (status != SWITCHING_PROTOCOLS)
         return refuse(status);
     struct verdict verdict = {.address = *peer};
+    struct deflate_terms terms = {0};
+    char extension[EXTENSION_TEXT_SIZE];
+    if (config->deflate)
+        extension_agree(request, &terms);
+    extension_text(&terms, extension);
+    verdict.window_bits = terms.window_bits;
     ip_forwarded(request, config->trusted, config->trusted_count, &verdict.address);
     ip_text(&verdict.address, address);
     const char *protocol = upgrade_protocol(request, config->protocols);
-    verdict.answer = answer_upgrade(http_value(request, "Sec-WebSocket-Key").at, protocol);
+    verdict.answer = answer_upgrade(http_value(request, "Sec-WebSocket-Key").at, protocol,
+                                    terms.window_bits > 0 ? extension : NULL);
     verdict.handshake = handshake_new(request, address, protocol);
     return verdict;
 }

@@ -430,7 +430,8 @@ static struct hall_config hall_config_of(struct server *server, const struct ser
                       .protocols = (const char *const *)server->protocols,
                       .origins = (const char *const *)server->origins,
                       .trusted = server->trusted,
-                      .trusted_count = config->trusted_count},
+                      .trusted_count = config->trusted_count,
+                      .deflate = config->deflate},
         .open = &server->open,
         .quota = &server->quota,
     };

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
-#include "rowcast/buffer.h"
 #include "rowcast/memory.h"
 #include "rowcast/utf8.h"
 
@@ -30,6 +29,7 @@ struct websocket {
     unsigned char control[CONTROL_MAX]; // what wslay writes, until the frame is whole
     size_t control_size;
     bool in_control; // between the data frames of a message
+    int fault;       // of a compressed message: the code to close with, or 0
     bool spent;      // a close has passed: this context cannot serve another
 };
 
@@ -94,12 +94,38 @@ static void on_frame(wslay_event_context_ptr context,
     websocket->in_control = wslay_is_ctrl_frame(frame->opcode);
 }
 
-static void end_message(struct websocket *websocket)
+static bool is_text(const unsigned char *bytes, size_t size)
 {
-    if (websocket->message.capacity > KEPT_MAX)
-        buffer_release(&websocket->message);
+    while (size > 0) {
+        size_t length = utf8_length((const char *)bytes, size);
+        if (length == 0)
+            return false;
+        bytes += length;
+        size -= length;
+    }
+    return true;
+}
+
+static void end_message(struct buffer *message)
+{
+    if (message->capacity > KEPT_MAX)
+        buffer_release(message);
     else
-        buffer_clear(&websocket->message);
+        buffer_clear(message);
+}
+
+// What the compressed message says; or NULL, and a fault. wslay leaves its text to us.
+static const struct buffer *inflate_message(struct websocket *websocket, bool binary)
+{
+    struct websocket_pool *pool = websocket->pool;
+    struct buffer *inflated = &pool->inflated;
+
+    websocket->fault = compression_inflate(pool->compression, websocket->message.bytes,
+                                           websocket->message.size, inflated);
+    if (websocket->fault == 0 && !binary &&
+        !is_text((const unsigned char *)inflated->bytes, inflated->size))
+        websocket->fault = BAD_TEXT;
+    return websocket->fault == 0 ? inflated : NULL;
 }
 
 static void on_message(wslay_event_context_ptr context,
@@ -107,7 +133,6 @@ static void on_message(wslay_event_context_ptr context,
 {
     struct websocket *websocket = user;
     const struct websocket_events *events = websocket->pool->events;
-    const struct buffer *bytes = &websocket->message;
 
     if (wslay_is_ctrl_frame(message->opcode)) {
         // What wslay has queued goes out here, so that answers keep the order of what they answer.
@@ -115,9 +140,15 @@ static void on_message(wslay_event_context_ptr context,
         events->control(websocket->user);
         return;
     }
-    events->message(websocket->user, bytes->size > 0 ? bytes->bytes : "", bytes->size,
-                    message->opcode == WSLAY_BINARY_FRAME);
-    end_message(websocket);
+    bool binary = message->opcode == WSLAY_BINARY_FRAME;
+    const struct buffer *bytes =
+        wslay_get_rsv1(message->rsv) ? inflate_message(websocket, binary) : &websocket->message;
+    if (bytes != NULL)
+        events->message(websocket->user, bytes->size > 0 ? bytes->bytes : "", bytes->size, binary);
+    else
+        wslay_event_shutdown_read(context);
+    end_message(&websocket->message);
+    end_message(&websocket->pool->inflated);
 }
 
 // ---- the pool ----
@@ -136,9 +167,11 @@ static struct websocket *websocket_new(struct websocket_pool *pool)
     websocket->pool = pool;
     if (wslay_event_context_server_init(&websocket->context, &callbacks, websocket) != 0)
         abort(); // out of memory is the only reason
-    wslay_event_config_set_max_recv_msg_length(websocket->context, pool->limits.max_message);
+    // framing.c has the limits, and refuses RSV1 where it is not agreed.
+    wslay_event_config_set_max_recv_msg_length(websocket->context, pool->limits.max_deflated);
+    wslay_event_config_set_allowed_rsv_bits(websocket->context, WSLAY_RSV1_BIT);
     wslay_event_config_set_no_buffering(websocket->context, 1);
-    buffer_init(&websocket->message, pool->limits.max_message);
+    buffer_init(&websocket->message, pool->limits.max_deflated);
     return websocket;
 }
 
@@ -150,9 +183,12 @@ static void websocket_free(struct websocket *websocket)
 }
 
 void websocket_pool_init(struct websocket_pool *pool, const struct framing_limits *limits,
-                         const struct websocket_events *events)
+                         const struct websocket_events *events, struct compression *compression)
 {
-    *pool = (struct websocket_pool){.limits = *limits, .events = events};
+    *pool =
+        (struct websocket_pool){.limits = *limits, .events = events, .compression = compression};
+    pool->limits.max_deflated = compression_bound(limits->max_message);
+    buffer_init(&pool->inflated, limits->max_message);
 }
 
 void websocket_pool_release(struct websocket_pool *pool)
@@ -163,9 +199,10 @@ void websocket_pool_release(struct websocket_pool *pool)
         websocket_free(websocket);
     }
     pool->free_count = 0;
+    buffer_release(&pool->inflated);
 }
 
-struct websocket *websocket_take(struct websocket_pool *pool, void *user)
+struct websocket *websocket_take(struct websocket_pool *pool, bool deflate, void *user)
 {
     struct websocket *websocket = pool->free;
 
@@ -176,6 +213,7 @@ struct websocket *websocket_take(struct websocket_pool *pool, void *user)
         websocket = websocket_new(pool);
     }
     websocket->user = user;
+    websocket->framing.deflate = deflate;
     return websocket;
 }
 
@@ -200,18 +238,6 @@ static bool is_close_code(int code)
            (code >= 3000 && code <= 4999);
 }
 
-static bool is_text(const unsigned char *bytes, size_t size)
-{
-    while (size > 0) {
-        size_t length = utf8_length((const char *)bytes, size);
-        if (length == 0)
-            return false;
-        bytes += length;
-        size -= length;
-    }
-    return true;
-}
-
 static int end_with(struct websocket *websocket, int code)
 {
     websocket->pool->events->output(websocket->user, frame_close(code, NULL));
@@ -233,9 +259,11 @@ static int answer_close(struct websocket *websocket)
     return code;
 }
 
-// What wslay has against what it read: the code it closes with, or 0.
+// What is amiss with what was read: the code it closes with, or 0.
 static int judgement(struct websocket *websocket, int failed)
 {
+    if (websocket->fault != 0)
+        return end_with(websocket, websocket->fault);
     if (failed != 0)
         return end_with(websocket, PROTOCOL_ERROR); // its own close would be without a code
     if (wslay_event_get_read_enabled(websocket->context))

@@ -14,6 +14,6 @@ struct frame *answer_refusal(int status);
 // What HEAD gets: the same without the body. Takes over the reference.
 struct frame *answer_without_body(struct frame *answer);
 // 101. `key` as in handshake.h; `protocol` may be NULL.
-struct frame *answer_upgrade(const char *key, const char *protocol);
+struct frame *answer_upgrade(const char *key, const char *protocol, const char *extension);
 
 #endif

@@ -42,9 +42,10 @@ struct conn {
     struct hall *hall;
     uint64_t serial;
     uint32_t slot;
-    uint16_t code; // what `closed` will say
-    uint8_t state; // enum conn_state; changed in conn.c by one function only
-    bool ended;    // the peer's FIN has come
+    uint16_t code;       // what `closed` will say
+    uint8_t state;       // enum conn_state; changed in conn.c by one function only
+    bool ended;          // the peer's FIN has come
+    uint8_t window_bits; // of the compressed messages it reads (RFC 7692); 0: it reads none
     struct pulse pulse;
     struct ip address; // since OPEN: the client's, also behind proxies
     struct rate_bucket rate;

@@ -14,11 +14,14 @@
 
 struct framing_limits {
     uint64_t max_message;
+    uint64_t max_deflated;  // the same for the wire's form of a compressed one
     uint32_t max_fragments; // of one message, empty ones too
 };
 
 // Zeroed memory stands at the beginning of a stream.
 struct framing {
+    bool deflate;     // set by the owner: messages may be compressed (RFC 7692 section 6)
+    bool deflated;    // the current message is
     uint64_t payload; // bytes to come of the current frame
     uint64_t message; // bytes that the frames of the current message have claimed
     uint32_t fragments;

@@ -63,6 +63,7 @@ struct hall {
     struct frame *too_slow, *too_many; // the Close for who is, or says too much
     struct subscribers subscribers;
     struct reception reception;
+    struct compression *compression; // NULL: nothing is compressed
     struct websocket_pool websockets;
     struct transport_pool transports;
     char *read_buffer;

@@ -14,6 +14,7 @@ struct reception_config {
     const char *const *origins;    // see upgrade.h
     const struct network *trusted; // proxies whose X-Forwarded-For is believed
     size_t trusted_count;
+    bool deflate; // permessage-deflate is agreed to
 };
 
 struct reception {
@@ -33,7 +34,8 @@ struct verdict {
     // What the application is told; NULL: no upgrade, the connection ends with the answer. One
     // allocation with all its texts, freed with free().
     struct handshake *handshake;
-    struct ip address; // of the client; with a handshake only
+    struct ip address;   // of the client; with a handshake only
+    uint8_t window_bits; // of what it is sent compressed; 0: nothing is
 };
 
 struct verdict reception_receive(const struct reception *reception,

@@ -80,6 +80,7 @@ struct server_config {
     const char *const *origins;                // NULL-terminated, or NULL for any
     const struct network *trusted;             // proxies whose X-Forwarded-For is believed
     size_t trusted_count;
+    bool deflate; // permessage-deflate is agreed to when it is offered
 };
 
 // Listens and starts the workers. On failure -1 with a sentence: a taken port is EXIT_UNAVAILABLE,

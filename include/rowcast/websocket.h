@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rowcast/buffer.h"
+#include "rowcast/compression.h"
 #include "rowcast/frame.h"
 #include "rowcast/framing.h"
 
@@ -31,13 +33,18 @@ struct websocket_pool {
     uint32_t free_count;
     struct framing_limits limits;
     const struct websocket_events *events;
+    struct compression *compression; // borrowed
+    struct buffer inflated;          // the message under way
 };
 
+// Of the limits `max_deflated` is worked out. `compression` must outlive the pool; NULL: nobody
+// may send compressed messages.
 void websocket_pool_init(struct websocket_pool *pool, const struct framing_limits *limits,
-                         const struct websocket_events *events);
+                         const struct websocket_events *events, struct compression *compression);
 void websocket_pool_release(struct websocket_pool *pool); // all must have been given back
 
-struct websocket *websocket_take(struct websocket_pool *pool, void *user);
+// `deflate`: the client has agreed to permessage-deflate.
+struct websocket *websocket_take(struct websocket_pool *pool, bool deflate, void *user);
 void websocket_give(struct websocket_pool *pool, struct websocket *websocket); // in any state
 
 // Returns 0: more may follow; or the code of the close that ends the input: the peer's (1005 for

@@ -3,6 +3,7 @@
 #include "rowcast/http.h"
 
 #include "fuzz.h"
+#include "rowcast/extension.h"
 
 #define MAXIMUM 2048
 
@@ -24,6 +25,10 @@ static void check_request(const struct http_request *request, const char *bytes,
     check_text(request->query, bytes, size);
     FUZZ_CHECK(request->path.size > 0 && request->path.at[0] == '/');
     FUZZ_CHECK(request->header_count <= HTTP_MAX_HEADERS);
+    struct deflate_terms terms;
+    int status = extension_agree(request, &terms);
+    FUZZ_CHECK(status == 400 || (status == 0 && terms.window_bits <= 15 &&
+                                 (terms.window_bits == 0 || terms.window_bits >= 9)));
     for (uint32_t i = 0; i < request->header_count; i++) {
         struct http_text list = request->headers[i].value;
         check_text(request->headers[i].name, bytes, size);

@@ -47,14 +47,15 @@ static const struct websocket_events events = {on_message, on_control, on_output
 static const struct framing_limits limits = {.max_message = MAX_MESSAGE, .max_fragments = 8};
 
 // Feeds `size` bytes, `step` at a time. What they led to is in the story.
-static void feed(struct buffer *story, const uint8_t *bytes, size_t size, size_t step)
+static void feed(struct buffer *story, const uint8_t *bytes, size_t size, size_t step,
+                 struct compression *compression)
 {
     struct websocket_pool pool;
     int code = 0;
 
     buffer_init(story, 1 << 24);
-    websocket_pool_init(&pool, &limits, &events);
-    struct websocket *websocket = websocket_take(&pool, story);
+    websocket_pool_init(&pool, &limits, &events, compression);
+    struct websocket *websocket = websocket_take(&pool, compression != NULL, story);
     for (size_t at = 0; at < size && code == 0; at += step) {
         size_t piece = size - at < step ? size - at : step;
         char *exact = fuzz_exact(bytes + at, piece);
@@ -72,10 +73,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 
     if (size < 2)
         return 0;
-    feed(&whole, bytes + 1, size - 1, size - 1);
-    feed(&pieces, bytes + 1, size - 1, 1 + bytes[0] % 16);
+    struct compression *compression = bytes[0] & 0x80 ? compression_new() : NULL;
+    feed(&whole, bytes + 1, size - 1, size - 1, compression);
+    feed(&pieces, bytes + 1, size - 1, 1 + bytes[0] % 16, compression);
     FUZZ_CHECK(whole.size == pieces.size && memcmp(whole.bytes, pieces.bytes, whole.size) == 0);
     buffer_release(&whole);
     buffer_release(&pieces);
+    compression_free(compression);
     return 0;
 }

@@ -19,7 +19,7 @@ describe('hostile input', () => {
     let rowcast, witness, pid, began;
 
     before(async () => {
-        rowcast = await serve(owner, { scripts: ECHO });
+        rowcast = await serve(owner, { scripts: ECHO, args: ['--deflate'] });
         const wire = await new Wire(owner, rowcast).warm();
         witness = await wire.client();
         const big = Buffer.alloc(16 * MIB);

@@ -9,6 +9,7 @@ const { Raw, frame, upgradeRequest } = require('../integration/lib/raw.js');
 const kernel = require('./process.js');
 
 const ECHO = 'examples/echo/scripts';
+const DEFLATE = 'permessage-deflate; server_no_context_takeover; client_no_context_takeover';
 const FENCE = 'behind all of it';
 const MIB = 1 << 20;
 
@@ -56,12 +57,12 @@ class Wire {
         return this.rowcast.raw();
     }
 
-    async client(target) {
-        return this.rowcast.host(await Raw.upgrade(this.rowcast.port, target));
+    async client(target, headers) {
+        return this.rowcast.host(await Raw.upgrade(this.rowcast.port, target, headers));
     }
 
-    clients(count) {
-        return Promise.all(Array.from({ length: count }, () => this.client()));
+    clients(count, headers) {
+        return Promise.all(Array.from({ length: count }, () => this.client('/', headers)));
     }
 
     // --- HTTP ---
@@ -80,12 +81,14 @@ class Wire {
     // The answer that comes, which is all that comes unless it is 101. A refusal says how, and ends the connection.
     async answer(raw) {
         const { status, headers, body } = await raw.response();
-        assert.equal(headers['sec-websocket-extensions'], undefined);
+        const extended = headers['sec-websocket-extensions'];
+        if (extended !== undefined) assert.equal(extended, DEFLATE);
         if (status === 101) {
             raw.destroy();
-            const agreed = headers['sec-websocket-protocol'];
-            return agreed === undefined ? '101' : `101 with ${agreed}`;
+            const agreed = [headers['sec-websocket-protocol'], extended && 'permessage-deflate'].filter(Boolean);
+            return agreed.length === 0 ? '101' : `101 with ${agreed.join(' and ')}`;
         }
+        assert.equal(extended, undefined);
         if (status >= 400) assert.match(body, /^\d+ .+\n.+\n/);
         if (status === 426) assert.deepEqual([headers.upgrade, headers['sec-websocket-version']], ['websocket', '13']);
         await raw.expectEnd();
@@ -177,4 +180,4 @@ const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 const hex = (digits) => Buffer.from(digits.replaceAll(' ', ''), 'hex');
 const get = (target, headers = '') => `GET ${target} HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`;
 
-module.exports = { Wire, ended, sleep, hex, get, inWords, upgradeRequest, kernel, ECHO, MIB };
+module.exports = { DEFLATE, Wire, ended, sleep, hex, get, inWords, upgradeRequest, kernel, ECHO, MIB };

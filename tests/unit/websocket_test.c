@@ -89,19 +89,26 @@ static void put_text(struct stream *stream, unsigned char first, const char *pay
 }
 
 // Feeds the whole at once and checks what it led to.
-static void assert_led_to(const struct stream *stream, int code, const char *expected)
+static void assert_leads(const struct stream *stream, bool deflate, int code, const char *expected)
 {
+    struct compression *compression = deflate ? compression_new() : NULL;
     struct websocket_pool pool;
     struct story story;
 
-    websocket_pool_init(&pool, &limits, &events);
+    websocket_pool_init(&pool, &limits, &events, compression);
     story_init(&story);
-    struct websocket *websocket = websocket_take(&pool, &story);
+    struct websocket *websocket = websocket_take(&pool, deflate, &story);
     assert_int_equal(websocket_feed(websocket, stream->bytes, stream->size), code);
     assert_story(&story, expected);
     websocket_give(&pool, websocket);
     websocket_pool_release(&pool);
+    compression_free(compression);
     buffer_release(&story.text);
+}
+
+static void assert_led_to(const struct stream *stream, int code, const char *expected)
+{
+    assert_leads(stream, false, code, expected);
 }
 
 // ---- what is said ----
@@ -234,9 +241,9 @@ static void a_close_in_pieces_is_the_same(void **state)
     for (size_t cut = 0; cut < stream.size; cut++) {
         struct websocket_pool pool;
         struct story story;
-        websocket_pool_init(&pool, &limits, &events);
+        websocket_pool_init(&pool, &limits, &events, NULL);
         story_init(&story);
-        struct websocket *websocket = websocket_take(&pool, &story);
+        struct websocket *websocket = websocket_take(&pool, false, &story);
         assert_int_equal(websocket_feed(websocket, stream.bytes, cut), 0);
         assert_int_equal(websocket_feed(websocket, stream.bytes + cut, stream.size - cut), 1000);
         assert_story(&story, "<880703e8c3a4e282ac>");
@@ -255,17 +262,17 @@ static void contexts_are_used_again(void **state)
     struct story story;
 
     (void)state;
-    websocket_pool_init(&pool, &limits, &events);
+    websocket_pool_init(&pool, &limits, &events, NULL);
     story_init(&story);
     put_text(&stream, 0x81, "x");
-    struct websocket *first = websocket_take(&pool, &story);
+    struct websocket *first = websocket_take(&pool, false, &story);
     assert_true(websocket_rests(first));
     websocket_feed(first, stream.bytes, 3);
     assert_false(websocket_rests(first));
     websocket_feed(first, stream.bytes + 3, stream.size - 3);
     assert_true(websocket_rests(first));
     websocket_give(&pool, first);
-    assert_ptr_equal(websocket_take(&pool, &story), first);
+    assert_ptr_equal(websocket_take(&pool, false, &story), first);
     websocket_feed(first, stream.bytes, 3);
     websocket_give(&pool, first); // in the middle of a message: nobody else gets it
     assert_int_equal(pool.free_count, 0);
@@ -306,7 +313,7 @@ static int feed_in_pieces(struct websocket_pool *pool, const struct stream *stre
         if (size > stream->size - at)
             size = stream->size - at;
         if (websocket == NULL)
-            websocket = websocket_take(pool, story);
+            websocket = websocket_take(pool, false, story);
         unsigned char *piece = malloc(size); // exactly: ASan sees every byte beyond
         memcpy(piece, stream->bytes + at, size);
         code = websocket_feed(websocket, piece, size);
@@ -322,6 +329,62 @@ static int feed_in_pieces(struct websocket_pool *pool, const struct stream *stre
     return code;
 }
 
+// ---- compressed (RFC 7692) ----
+
+#define HELLO "\xf2\x48\xcd\xc9\xc9\x07\x00" // of its section 7.2.3.1
+
+static void compressed_messages_are_inflated(void **state) // C6, C7
+{
+    struct stream stream = {.size = 0};
+
+    (void)state;
+    put(&stream, 0xc1, HELLO, 7);
+    put_text(&stream, 0x81, "plain");
+    put(&stream, 0x42, HELLO, 3);
+    put_text(&stream, 0x89, "!");
+    put(&stream, 0x80, HELLO + 3, 4);
+    put(&stream, 0xc1, "\xf3\x48\xcd\xc9\xc9\x07\x00\x00", 8);
+    put(&stream, 0xc1, "\x00", 1);
+    put(&stream, 0xc2, "", 0);
+    assert_leads(&stream, true, 0, "t(Hello)t(plain)<8a0121>b(Hello)t(Hello)t()b()");
+}
+
+static void assert_ends_with(unsigned char first, const char *payload, size_t size, int code)
+{
+    struct stream stream = {.size = 0};
+    char close[20];
+
+    put(&stream, first, payload, size);
+    put_text(&stream, 0x81, "unread");
+    snprintf(close, sizeof close, "<8802%04x>", (unsigned)code);
+    assert_leads(&stream, true, code, close);
+}
+
+static void compressed_faults_are_told(void **state)
+{
+    (void)state;
+    assert_ends_with(0xc9, "", 0, 1002);                                 // C3
+    assert_ends_with(0xc8, "", 0, 1002);                                 // C3
+    assert_ends_with(0xc0, HELLO, 7, 1002);                              // C3
+    assert_ends_with(0xa1, HELLO, 7, 1002);                              // C2
+    assert_ends_with(0xe1, HELLO, 7, 1002);                              // C2
+    assert_ends_with(0xc1, "\xff\xff\xff\xff", 4, 1007);                 // C4
+    assert_ends_with(0xc1, HELLO, 3, 1007);                              // C4
+    assert_ends_with(0xc1, "\x00\x02\x00\xfd\xff\xc3\x28\x00", 8, 1007); // C5
+    assert_ends_with(0xc2, "\x62\x60\x18\x05\xa3\x60\x14\x8c\x5c\x00\x00", 11,
+                     1009); // C8: 1,026 zeros
+}
+
+static void the_continuation_of_a_compressed_message_is_plain(void **state) // C3
+{
+    struct stream stream = {.size = 0};
+
+    (void)state;
+    put(&stream, 0x41, HELLO, 3);
+    put(&stream, 0xc0, HELLO + 3, 4);
+    assert_leads(&stream, true, 1002, "<880203ea>");
+}
+
 // C25: however the bytes are cut and whichever context they meet, they lead to the same.
 static void pieces_lead_where_the_whole_leads(void **state)
 {
@@ -329,14 +392,14 @@ static void pieces_lead_where_the_whole_leads(void **state)
 
     (void)state;
     srand(17);
-    websocket_pool_init(&pool, &limits, &events);
+    websocket_pool_init(&pool, &limits, &events, NULL);
     for (int round = 0; round < 20000; round++) {
         struct stream stream = {.size = 0};
         struct story whole, pieces;
         story_init(&whole);
         story_init(&pieces);
         put_random(&stream);
-        struct websocket *websocket = websocket_take(&pool, &whole);
+        struct websocket *websocket = websocket_take(&pool, false, &whole);
         int code = websocket_feed(websocket, stream.bytes, stream.size);
         websocket_give(&pool, websocket);
         assert_int_equal(feed_in_pieces(&pool, &stream, &pieces), code);
@@ -356,7 +419,7 @@ static void noise_ends_it(void **state)
 
     (void)state;
     srand(23);
-    websocket_pool_init(&pool, &limits, &events);
+    websocket_pool_init(&pool, &limits, &events, NULL);
     for (int round = 0; round < 5000; round++) {
         struct story story;
         story_init(&story);
@@ -382,6 +445,9 @@ int main(void)
         cmocka_unit_test(the_largest_message_passes),
         cmocka_unit_test(a_close_in_pieces_is_the_same),
         cmocka_unit_test(contexts_are_used_again),
+        cmocka_unit_test(compressed_messages_are_inflated),
+        cmocka_unit_test(compressed_faults_are_told),
+        cmocka_unit_test(the_continuation_of_a_compressed_message_is_plain),
         cmocka_unit_test(pieces_lead_where_the_whole_leads),
         cmocka_unit_test(noise_ends_it),
     };

@@ -3,7 +3,8 @@
 'use strict';
 
 const assert = require('node:assert/strict');
-const { hex, inWords, kernel, sleep, upgradeRequest, MIB } = require('../lib.js');
+const zlib = require('node:zlib');
+const { hex, inWords, kernel, sleep, upgradeRequest, DEFLATE, MIB } = require('../lib.js');
 const { frame, closePayload } = require('../../integration/lib/raw.js');
 
 const CAP = 16 * MIB;
@@ -13,12 +14,12 @@ const begun = (payload) => text(payload, { fin: false });
 const more = (payload, fin = false) => frame('continuation', payload, { fin });
 const bytewise = (bytes) => Array.from(bytes, (_, i) => frame(i === 0 ? 'text' : 'continuation', bytes.subarray(i, i + 1), { fin: i === bytes.length - 1 }));
 
-// A client that has offered to compress.
+// A client that has agreed to compress.
 async function offering(wire) {
     const raw = await wire.connect();
     raw.send(upgradeRequest('/', { 'Sec-WebSocket-Extensions': 'permessage-deflate' }));
     const { status, headers } = await raw.response();
-    assert.deepEqual([status, headers['sec-websocket-extensions']], [101, undefined]);
+    assert.deepEqual([status, headers['sec-websocket-extensions']], [101, DEFLATE]);
     return raw;
 }
 
@@ -28,23 +29,45 @@ async function compressed(wire, ...frames) {
     return inWords(seen);
 }
 
+// As a message of permessage-deflate has it: without the four bytes of the last, empty block.
+const deflated = (bytes) => zlib.deflateRawSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4);
+
+// A block of a megabyte of zeros that needs none of the others.
+const zeros = () => zlib.deflateRawSync(Buffer.alloc(MIB), { finishFlush: zlib.constants.Z_FULL_FLUSH });
+
 exports.title = 'Frames';
 exports.rows = [
     { id: 'C1', input: 'unmasked text, ping, close', answer: 'Close 1002', run: (wire) => wire.sayEach([text('x', { mask: false }), frame('ping', 'x', { mask: false }), frame('close', closePayload(1000), { mask: false })]) },
     { id: 'C2', input: 'RSV1, RSV2, RSV3', answer: 'Close 1002', run: (wire) => wire.sayEach([1, 2, 4, 7].map((rsv) => text('x', { rsv }))) },
     { id: 'C3', input: 'RSV1 on ping, close, continuation', answer: 'Close 1002', run: (wire) => compressed(wire, frame('ping', 'x', { rsv: 4 }), frame('close', closePayload(1000), { rsv: 4 }), Buffer.concat([begun('x'), frame('continuation', 'x', { rsv: 4 })])) },
-    { id: 'C4', input: 'RSV1 with garbage', answer: 'Close 1002', note: 'here and below: compression is never agreed to', run: (wire) => compressed(wire, text('garbage', { rsv: 4 })) },
-    { id: 'C5', input: 'RSV1 with compressed bytes that are not UTF-8', answer: 'Close 1002', run: (wire) => compressed(wire, text(hex('fa ff 07 00'), { rsv: 4 })) },
-    { id: 'C6', input: 'RSV1 with BFINAL=1, `0x00`, nothing', answer: 'Close 1002', run: (wire) => compressed(wire, ...['f348cdc9c9070000', '00', ''].map((digits) => text(hex(digits), { rsv: 4 }))) },
+    { id: 'C4', input: 'RSV1 with garbage', answer: 'Close 1007', run: (wire) => compressed(wire, text('garbage', { rsv: 4 })) },
+    { id: 'C5', input: 'RSV1 with compressed bytes that are not UTF-8', answer: 'Close 1007', run: (wire) => compressed(wire, text(deflated(hex('c328')), { rsv: 4 })) },
+    {
+        id: 'C6',
+        input: 'RSV1 with BFINAL=1, `0x00`, nothing',
+        answer: 'echoed',
+        run: async (wire) => wire.say(['f348cdc9c9070000', '00', ''].map((digits) => text(hex(digits), { rsv: 4 })), { raw: await offering(wire), echoes: ['Hello', '', ''] }),
+    },
     { id: 'C7', input: 'an uncompressed message from who offered compression', answer: 'echoed', run: async (wire) => wire.say(text('plain'), { raw: await offering(wire), echoes: ['plain'] }) },
-    { id: 'C8', input: 'a bomb: 1 GiB of zeros in 1 MB', answer: 'Close 1002', run: (wire) => wire.grows(4 * MIB, () => compressed(wire, text(Buffer.alloc(MIB, 0), { rsv: 4 }), Buffer.concat([text('', { rsv: 4, fin: false }), more(Buffer.alloc(MIB, 0))]))) },
+    {
+        id: 'C8',
+        input: 'a bomb: 1 GiB of zeros in 1 MB, as a frame and in fragments',
+        answer: 'Close 1009',
+        run: (wire) => {
+            const bomb = Buffer.concat(Array(1024).fill(zeros()));
+            const pieces = Array.from({ length: 64 }, (_, i) => more(bomb.subarray((i * bomb.length) / 64, ((i + 1) * bomb.length) / 64)));
+            return wire.grows(8 * MIB, () => compressed(wire, text(bomb, { rsv: 4 }), Buffer.concat([text('', { rsv: 4, fin: false }), ...pieces, more('', true)])));
+        },
+    },
     {
         id: 'C9',
         input: 'a message of `max_message`; one and two bytes more',
         answer: 'echoed, Close 1009',
         async run(wire) {
             const whole = Buffer.alloc(CAP, 'x');
-            return inWords([await wire.say(text(whole), { echoes: [whole] }), await wire.sayEach([1, 2].map((over) => text('', { length: CAP + over })), { open: true })]);
+            const seen = [await wire.say(text(whole), { echoes: [whole] }), await wire.sayEach([1, 2].map((over) => text('', { length: CAP + over })), { open: true })];
+            for (const over of [1, 2]) seen.push(await compressed(wire, text(deflated(Buffer.alloc(CAP + over, 'x')), { rsv: 4 })));
+            return inWords(seen);
         },
     },
     { id: 'C10', input: 'length 2^63, 2^64−1', answer: 'Close 1002', run: (wire) => wire.sayEach([hex('82ff8000000000000000'), hex('82ffffffffffffffffff')], { open: true }) },

@@ -105,12 +105,12 @@ exports.rows = [
     { id: 'D6', input: 'echoes asked for and never read', answer: 'not read any more, cut at the heartbeat', note: 'the others go on', run: (wire) => neverReading(wire, repeated(text('x'.repeat(1000)), 100), 24 * MIB) },
     {
         id: 'D7',
-        input: '1,000 idle clients',
+        input: '1,000 idle clients that compress',
         answer: 'less than 4 KiB each',
         note: 'they have no context of their own',
         async run(wire) {
-            const fresh = await wire.serve();
-            await fresh.grows(4096 * 1000, () => fresh.clients(1000));
+            const fresh = await wire.serve({ args: ['--deflate'] });
+            await fresh.grows(4096 * 1000, () => fresh.clients(1000, { 'Sec-WebSocket-Extensions': 'permessage-deflate' }));
             return 'less than 4 KiB each';
         },
     },

@@ -62,9 +62,9 @@ class Raw {
     }
 
     // Connects and upgrades; the welcome is still to come.
-    static async upgrade(port, target = '/') {
+    static async upgrade(port, target = '/', headers = {}) {
         const raw = await Raw.connect(port);
-        raw.send(upgradeRequest(target));
+        raw.send(upgradeRequest(target, headers));
         const response = await raw.response();
         assert.equal(response.status, 101, `no upgrade but ${response.status}: ${response.body}`);
         assert.equal(response.headers['sec-websocket-accept'], ACCEPT);
