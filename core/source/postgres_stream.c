@@ -9,6 +9,7 @@
 #include "wire.h"
 
 #define MESSAGES_PER_TURN 512
+#define TURN_TIME 5000000 // nanoseconds: scripts may take long, and others wait
 #define STATUS_MILLISECONDS 1000
 #define SILENCE_FIRST 5000 // milliseconds; twice as long each time that nothing came of it:
 #define SILENCE_LAST 60000 // a server may be silent while it decodes a very large transaction
@@ -205,7 +206,8 @@ static void on_end(struct postgres_source *source)
 // True if libpq may hold more messages.
 static bool take_messages(struct postgres_source *source)
 {
-    for (int i = 0; i < MESSAGES_PER_TURN; i++) {
+    uint64_t until = uv_hrtime() + TURN_TIME;
+    for (int i = 0; i < MESSAGES_PER_TURN && uv_hrtime() < until; i++) {
         if (source->paused)
             return false;
         char *bytes;

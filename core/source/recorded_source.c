@@ -12,6 +12,7 @@
 #include "rowcast/recorded.h"
 
 #define LINES_PER_TURN 64
+#define TURN_TIME 5000000 // nanoseconds: scripts may take long, and others wait
 
 // What the source waits for. One at a time, so that one function decides what comes next.
 enum waiting {
@@ -94,7 +95,8 @@ static void deliver_lines(struct recorded_source *source)
     const char *line;
     size_t size;
     struct fault fault;
-    for (int i = 0; i < LINES_PER_TURN; i++) {
+    uint64_t until = uv_hrtime() + TURN_TIME;
+    for (int i = 0; i < LINES_PER_TURN && uv_hrtime() < until; i++) {
         if (source->paused || source->closing)
             return;
         if (!take_line(source, &line, &size))
