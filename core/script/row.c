@@ -251,7 +251,14 @@ static bool is_known(const struct value *value)
     return value->state == VALUE_TEXT || value->state == VALUE_NULL;
 }
 
-// ---- added fields ----
+// ---- added fields: in the place of a column whose value came, else behind ----
+
+// A row from recorded rows has no columns but those whose value came, so the others must not have a place.
+static bool has_place(const struct row *row, const struct json_key *key)
+{
+    int column = relation_column(row->relation, key->text, key->size);
+    return column >= 0 && is_known(&row->values[column]);
+}
 
 // Pushes the table of added fields, or nothing (false).
 static bool push_fields(lua_State *lua, int index)
@@ -280,16 +287,16 @@ static void write_separator(struct buffer *out, bool *first)
     *first = false;
 }
 
-// The fields that are no columns, behind the columns. [fields] stays.
-static void write_further_fields(lua_State *lua, const struct relation *relation,
-                                 struct buffer *out, bool *first)
+// [fields] stays.
+static void write_further_fields(lua_State *lua, const struct row *row, struct buffer *out,
+                                 bool *first)
 {
     size_t count;
     struct json_key *keys = json_keys(lua, lua_gettop(lua), &count); // [fields, keys]
     for (size_t i = 0; i < count; i++) {
         if (keys[i].is_number)
             luaL_error(lua, "rowcast.extend: the fields are named by strings");
-        if (relation_column(relation, keys[i].text, keys[i].size) >= 0)
+        if (has_place(row, &keys[i]))
             continue;
         write_separator(out, first);
         buffer_append_json_string(out, keys[i].text, keys[i].size);
@@ -310,9 +317,9 @@ void row_write_json(lua_State *lua, int index, struct buffer *out)
     buffer_append_byte(out, '{');
     for (uint32_t i = 0; i < relation->column_count; i++) {
         const struct column *column = &relation->columns[i];
-        bool replaced = fields && push_field(lua, column);
-        if (!replaced && !is_known(&row->values[i]))
+        if (!is_known(&row->values[i]))
             continue;
+        bool replaced = fields && push_field(lua, column);
         write_separator(out, &first);
         buffer_append_json_string(out, column->name, column->name_size);
         buffer_append_byte(out, ':');
@@ -324,7 +331,7 @@ void row_write_json(lua_State *lua, int index, struct buffer *out)
         }
     }
     if (fields) {
-        write_further_fields(lua, relation, out, &first);
+        write_further_fields(lua, row, out, &first);
         lua_pop(lua, 1);
     }
     buffer_append_byte(out, '}');
@@ -373,7 +380,7 @@ void row_push_keys(lua_State *lua, int index)
     for (uint32_t i = 0; i < row->relation->column_count; i++) {
         const struct column *column = &row->relation->columns[i];
         bool there = row->values[i].state == VALUE_TEXT;
-        if (fields && push_field(lua, column)) {
+        if (fields && is_known(&row->values[i]) && push_field(lua, column)) {
             there = !lua_islightuserdata(lua, -1);
             lua_pop(lua, 1);
         }
@@ -386,8 +393,7 @@ void row_push_keys(lua_State *lua, int index)
         size_t count;
         struct json_key *sorted = json_keys(lua, lua_gettop(lua), &count);
         for (size_t i = 0; i < count; i++) {
-            if (sorted[i].is_number ||
-                relation_column(row->relation, sorted[i].text, sorted[i].size) >= 0)
+            if (sorted[i].is_number || has_place(row, &sorted[i]))
                 continue;
             lua_pushlstring(lua, sorted[i].text, sorted[i].size);
             lua_rawseti(lua, keys, ++next);

@@ -36,10 +36,10 @@ struct change *transaction_add(struct transaction *transaction)
     return change;
 }
 
-bool transaction_full(const struct transaction *transaction)
+bool transaction_full(const struct transaction *transaction, size_t max_bytes)
 {
     return transaction->change_count >= TRANSACTION_MAX_CHANGES ||
-           transaction->arena.size >= TRANSACTION_MAX_BYTES;
+           transaction->arena.size >= max_bytes;
 }
 
 const char *change_op_name(enum change_op op)

@@ -6,9 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "rowcast/buffer.h"
+#include "rowcast/recorded.h"
 
-#define LINES_MAX_SIZE (64u << 20)   // a longer line is refused
+#define LINES_MAX_SIZE RECORDED_MAX_LINE
 #define LINES_PIECE_SIZE (64u << 10) // how much is read at once
 
 // Invariant: start <= scanned <= held.size; no line end stands between start and scanned.

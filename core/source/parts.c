@@ -108,7 +108,7 @@ void parts_begin(struct parts *parts, uint64_t lsn, uint32_t xid, int64_t time)
 
 struct change *parts_add(struct parts *parts)
 {
-    if (!parts->cut && transaction_full(parts->open))
+    if (!parts->cut && transaction_full(parts->open, parts->max_bytes))
         cut(parts);
     else if (parts->cut && parts->open->change_count > 0)
         next_part(parts);

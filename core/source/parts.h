@@ -6,10 +6,11 @@
 
 #include "rowcast/change.h"
 
-// Ready when zeroed but for `deliver` and `user`. Invariant: `open` is NULL outside a transaction.
+// Ready when zeroed but for `deliver`, `user` and `max_bytes`. Invariant: `open` is NULL outside a transaction.
 struct parts {
     void (*deliver)(void *user, struct transaction *transaction); // takes it over
     void *user;
+    size_t max_bytes;         // of memory, within which a transaction is handed over whole
     struct transaction *open; // what is being filled: the transaction, or its next part
     uint32_t next_index;      // of the next change in the transaction
     bool cut;                 // the bounds were passed: each change is a part of its own

@@ -285,6 +285,7 @@ struct pgoutput *pgoutput_new(pgoutput_deliver *deliver, void *user)
     struct pgoutput *decoder = memory_new(sizeof *decoder);
     decoder->parts.deliver = deliver;
     decoder->parts.user = user;
+    decoder->parts.max_bytes = TRANSACTION_MAX_BYTES;
     relations_init(&decoder->relations);
     return decoder;
 }

@@ -15,12 +15,20 @@
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 #include "slice.h"
+#include "types.h"
+
+// The bytes of a row take more memory here than those that came from the server: each row brings its column
+// names. What the server's stream handed over whole must be whole here too.
+#define MAX_BYTES ((size_t)8 * TRANSACTION_MAX_BYTES)
+
+#define MAX_FIRST INT32_MAX // far below where positions of changes end
 
 struct recorded_reader {
     struct parts parts;
     struct slices slices; // of the line under way
     uint64_t line;
-    uint64_t lsn; // of the newest transaction: the next one must be above it
+    uint64_t lsn; // of the newest transaction: the next one must be above it, unless:
+    bool any_order;
 };
 
 // One line being read: where sentences go and what they name. The bytes of a change are copied into its
@@ -124,6 +132,26 @@ static const char *keep_string(const struct reading *reading, const struct slice
     return text;
 }
 
+// "typed" names the columns whose row has the text that PostgreSQL prints, since as a plain value it would not be
+// the same for scripts.
+static bool type_by_word(const struct slice *word, struct type_shape *shape)
+{
+    static const struct {
+        const char *word;
+        struct type_shape shape;
+    } words[] = {{"json", {COLUMN_JSON, false}},
+                 {"json[]", {COLUMN_JSON, true}},
+                 {"float", {COLUMN_FLOAT, false}},
+                 {"float[]", {COLUMN_FLOAT, true}}};
+    for (size_t i = 0; word->kind == SLICE_STRING && i < sizeof words / sizeof *words; i++) {
+        if (slice_is(word, words[i].word)) {
+            *shape = words[i].shape;
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum column_type type_of(const struct slice *value)
 {
     static const enum column_type types[] = {
@@ -175,13 +203,14 @@ static bool is_named(const struct slice *names, const struct slice *name)
     return false;
 }
 
-static bool has_key(const struct slice *object, const struct slice *name)
+// NULL if there is none, or no object.
+static const struct slice *member_named(const struct slice *object, const struct slice *name)
 {
     const struct slice *member = NULL;
-    while (slice_next(object, &member))
+    while (object && slice_next(object, &member))
         if (slice_equal(slice_key(member), name))
-            return true;
-    return false;
+            return member;
+    return NULL;
 }
 
 // "unchanged" names columns that "new" may leave out: those come behind its own.
@@ -192,25 +221,37 @@ static uint32_t count_columns(const struct slice *object, const struct slice *un
     while (slice_next(object, &member))
         count++;
     while (unchanged && slice_next(unchanged, &name))
-        count += !has_key(object, name);
+        count += !member_named(object, name);
     return count;
 }
 
+static void type_column(struct column *column, const struct slice *value, const struct slice *typed)
+{
+    struct type_shape shape = {type_of(value), false};
+    bool text = value->kind == SLICE_STRING || value->kind == SLICE_NULL;
+    const struct slice *word = text ? member_named(typed, slice_key(value)) : NULL;
+    if (word)
+        type_by_word(word, &shape);
+    column->type = shape.type;
+    column->array = shape.array;
+}
+
 static bool fill_row(const struct reading *reading, const struct slice *object,
-                     const struct slice *unchanged, struct relation *relation, struct value *values)
+                     const struct slice *unchanged, const struct slice *typed,
+                     struct relation *relation, struct value *values)
 {
     const struct slice *member = NULL, *name = NULL;
     uint32_t at = 0;
     bool good = true;
     for (; slice_next(object, &member); at++) {
         good &= name_column(reading, &relation->columns[at], slice_key(member));
-        relation->columns[at].type = type_of(member);
+        type_column(&relation->columns[at], member, typed);
         values[at] = is_named(unchanged, slice_key(member))
                          ? (struct value){.state = VALUE_UNCHANGED}
                          : value_of(reading, member);
     }
     while (unchanged && slice_next(unchanged, &name)) {
-        if (has_key(object, name))
+        if (member_named(object, name))
             continue;
         good &= name_column(reading, &relation->columns[at], name);
         values[at++].state = VALUE_UNCHANGED;
@@ -220,13 +261,14 @@ static bool fill_row(const struct reading *reading, const struct slice *object,
 
 // A row and the relation made of its keys: nothing else says what the table looks like.
 static const struct row *make_row(const struct reading *reading, const struct relation *table,
-                                  const struct slice *object, const struct slice *unchanged)
+                                  const struct slice *object, const struct slice *unchanged,
+                                  const struct slice *typed)
 {
     struct arena *arena = &reading->reader->parts.open->arena;
     uint32_t count = count_columns(object, unchanged);
     struct relation *relation = relation_new(arena, table->schema, table->table, count);
     struct value *values = arena_new(arena, (count + 1) * sizeof *values);
-    if (!fill_row(reading, object, unchanged, relation, values)) {
+    if (!fill_row(reading, object, unchanged, typed, relation, values)) {
         complain(reading, "a column's name has the character \\u0000, which no name has");
         return NULL;
     }
@@ -249,7 +291,7 @@ static int read_row(const struct reading *reading, const struct slice *change, c
     if (!slice_keys_unique(object))
         return complain(reading, "\"%s\" has a column twice; remove one", key);
     const struct slice *unchanged = strcmp(key, "new") == 0 ? given(change, "unchanged") : NULL;
-    *row = make_row(reading, table, object, unchanged);
+    *row = make_row(reading, table, object, unchanged, given(change, "typed"));
     return *row ? 0 : -1;
 }
 
@@ -262,6 +304,20 @@ static int check_unchanged(const struct reading *reading, const struct slice *ch
     while (strings && slice_next(names, &name))
         strings = name->kind == SLICE_STRING;
     return strings ? 0 : complain(reading, "\"unchanged\" must be a list of column names");
+}
+
+static int check_typed(const struct reading *reading, const struct slice *change)
+{
+    const struct slice *typed = given(change, "typed"), *word = NULL;
+    if (!typed)
+        return 0;
+    struct type_shape ignored;
+    bool known = typed->kind == SLICE_OBJECT;
+    while (known && slice_next(typed, &word))
+        known = type_by_word(word, &ignored);
+    return known ? 0
+                 : complain(reading, "\"typed\" must be an object of column names and types, each "
+                                     "json, json[], float or float[]");
 }
 
 // "public.trades", or "trades" for the same.
@@ -305,7 +361,8 @@ static int read_table_change(struct reading *reading, const struct slice *object
     change->op = op;
     bool has_new = op == CHANGE_INSERT || op == CHANGE_UPDATE;
     bool has_old = op == CHANGE_UPDATE || op == CHANGE_DELETE;
-    if (check_unchanged(reading, object) < 0 || read_table(reading, object, &change->relation) < 0)
+    if (check_unchanged(reading, object) < 0 || check_typed(reading, object) < 0 ||
+        read_table(reading, object, &change->relation) < 0)
         return -1;
     if (has_new && read_row(reading, object, "new", true, change->relation, &change->new_row) < 0)
         return -1;
@@ -318,10 +375,11 @@ static int read_table_change(struct reading *reading, const struct slice *object
 
 static int read_change(struct reading *reading, const struct slice *object)
 {
-    const char *const *keys = KEYS("op", "table", "new", "old", "unchanged", "prefix", "content");
+    const char *const *keys =
+        KEYS("op", "table", "new", "old", "unchanged", "typed", "prefix", "content");
     if (object->kind != SLICE_OBJECT)
         return complain(reading, "it must be an object with \"op\" and \"table\"");
-    if (check_object(reading, object, keys, 7) < 0)
+    if (check_object(reading, object, keys, 8) < 0)
         return -1;
     const struct slice *name = slice_member(object, "op");
     bool string = name && name->kind == SLICE_STRING;
@@ -381,6 +439,8 @@ struct head {
     uint32_t xid;
     int64_t time;
     bool more;
+    bool whole;     // it was when it was recorded, as far as the line says
+    uint32_t first; // position of the line's first change in the transaction
 };
 
 static int read_lsn(const struct reading *reading, const struct slice *line, struct head *head)
@@ -413,16 +473,30 @@ static double parse_number(const struct slice *number)
     return strtod(text, NULL);
 }
 
-static int read_xid(const struct reading *reading, const struct slice *line, struct head *head)
+static int read_count(const struct reading *reading, const struct slice *line, const char *key,
+                      uint32_t maximum, uint32_t *count)
 {
-    const struct slice *xid = given(line, "xid");
-    if (!xid)
+    const struct slice *given_count = given(line, key);
+    if (!given_count)
         return 0;
-    bool number = xid->kind == SLICE_INTEGER || xid->kind == SLICE_REAL;
-    double value = number ? parse_number(xid) : -1;
-    if (!(value >= 0 && value <= UINT32_MAX) || value != (double)(uint32_t)value)
-        return complain(reading, "\"xid\" must be a whole number from 0 to 4294967295");
-    head->xid = (uint32_t)value;
+    bool number = given_count->kind == SLICE_INTEGER || given_count->kind == SLICE_REAL;
+    double value = number ? parse_number(given_count) : -1;
+    if (!(value >= 0 && value <= maximum) || value != (double)(uint32_t)value) {
+        return complain(reading, "\"%s\" must be a whole number from 0 to %" PRIu32, key, maximum);
+    }
+    *count = (uint32_t)value;
+    return 0;
+}
+
+static int read_switch(const struct reading *reading, const struct slice *line, const char *key,
+                       const char *meaning, bool *on)
+{
+    const struct slice *value = slice_member(line, key);
+    if (!value)
+        return 0;
+    if (value->kind != SLICE_TRUE && value->kind != SLICE_FALSE)
+        return complain(reading, "\"%s\" must be true (%s) or false", key, meaning);
+    *on = value->kind == SLICE_TRUE;
     return 0;
 }
 
@@ -437,21 +511,10 @@ static int read_time(const struct reading *reading, const struct slice *line, st
     return 0;
 }
 
-static int read_more(const struct reading *reading, const struct slice *line, struct head *head)
-{
-    const struct slice *more = slice_member(line, "more");
-    if (more && more->kind != SLICE_TRUE && more->kind != SLICE_FALSE) {
-        return complain(reading, "\"more\" must be true (the next line goes on with this "
-                                 "transaction) or false");
-    }
-    head->more = more && more->kind == SLICE_TRUE;
-    return 0;
-}
-
 static int begin(const struct reading *reading, const struct head *head)
 {
     struct recorded_reader *reader = reading->reader;
-    if (head->lsn <= reader->lsn) {
+    if (head->lsn <= reader->lsn && !reader->any_order) {
         return complain(reading,
                         "its %s (%X/%X) is not above that of the transaction before (%X/%X), and "
                         "ids need ascending order: sort the lines, or give either all or none of "
@@ -462,6 +525,7 @@ static int begin(const struct reading *reading, const struct head *head)
     }
     reader->lsn = head->lsn;
     parts_begin(&reader->parts, head->lsn, head->xid, head->time);
+    reader->parts.cut = !head->whole;
     return 0;
 }
 
@@ -474,22 +538,35 @@ static int go_on(const struct reading *reading, const struct head *head)
     return 0;
 }
 
+static int read_head(const struct reading *reading, const struct slice *line, struct head *head)
+{
+    if (read_lsn(reading, line, head) < 0 || read_time(reading, line, head) < 0 ||
+        read_count(reading, line, "xid", UINT32_MAX, &head->xid) < 0 ||
+        read_count(reading, line, "first", MAX_FIRST, &head->first) < 0)
+        return -1;
+    if (read_switch(reading, line, "whole", "scripts saw all of it at once", &head->whole) < 0)
+        return -1;
+    return read_switch(reading, line, "more", "the next line goes on with this transaction",
+                       &head->more);
+}
+
 static int read_transaction(struct reading *reading, const struct slice *line, int64_t now)
 {
-    const char *const *keys = KEYS("lsn", "xid", "time", "changes", "more");
-    struct head head = {.time = now};
+    const char *const *keys = KEYS("lsn", "xid", "time", "changes", "more", "whole", "first");
+    struct parts *parts = &reading->reader->parts;
+    struct head head = {.time = now, .whole = true};
     if (line->kind != SLICE_OBJECT)
         return complain(reading, "it must be a JSON object: {\"changes\":[...]}");
-    if (check_object(reading, line, keys, 5) < 0 || read_lsn(reading, line, &head) < 0 ||
-        read_xid(reading, line, &head) < 0 || read_time(reading, line, &head) < 0 ||
-        read_more(reading, line, &head) < 0)
+    if (check_object(reading, line, keys, 7) < 0 || read_head(reading, line, &head) < 0)
         return -1;
-    bool open = reading->reader->parts.open != NULL;
-    if ((open ? go_on(reading, &head) : begin(reading, &head)) < 0 ||
-        read_changes(reading, line) < 0)
+    if ((parts->open ? go_on(reading, &head) : begin(reading, &head)) < 0)
+        return -1;
+    if (head.first > parts->next_index)
+        parts->next_index = head.first;
+    if (read_changes(reading, line) < 0)
         return -1;
     if (!head.more)
-        parts_end(&reading->reader->parts, 0);
+        parts_end(parts, 0);
     return 0;
 }
 
@@ -500,7 +577,13 @@ struct recorded_reader *recorded_reader_new(recorded_deliver *deliver, void *use
     struct recorded_reader *reader = memory_new(sizeof *reader);
     reader->parts.deliver = deliver;
     reader->parts.user = user;
+    reader->parts.max_bytes = MAX_BYTES;
     return reader;
+}
+
+void recorded_reader_any_order(struct recorded_reader *reader)
+{
+    reader->any_order = true;
 }
 
 void recorded_reader_free(struct recorded_reader *reader)

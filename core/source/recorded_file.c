@@ -133,6 +133,7 @@ int recorded_read_file(const char *path, recorded_deliver *deliver, void *user, 
     if (fd < 0)
         return -1;
     struct recorded_reader *reader = recorded_reader_new(deliver, user);
+    recorded_reader_any_order(reader);
     struct lines lines;
     lines_init(&lines);
     int result = read_all(fd, path, reader, &lines, fault);

@@ -104,7 +104,8 @@ void transaction_free(struct transaction *transaction); // NULL is fine
 
 // Appends a zeroed change to fill in. The pointer lives until the next call.
 struct change *transaction_add(struct transaction *transaction);
-bool transaction_full(const struct transaction *transaction); // the bounds above are reached
+// It has TRANSACTION_MAX_CHANGES, or so many bytes of memory.
+bool transaction_full(const struct transaction *transaction, size_t max_bytes);
 
 const char *change_op_name(enum change_op op); // "insert", ...
 

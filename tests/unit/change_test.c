@@ -62,15 +62,15 @@ static void full_by_changes_or_bytes(void **state)
     (void)state;
     struct transaction *many = transaction_new();
     for (int i = 0; i < TRANSACTION_MAX_CHANGES; i++) {
-        assert_false(transaction_full(many));
+        assert_false(transaction_full(many, TRANSACTION_MAX_BYTES));
         transaction_add(many);
     }
-    assert_true(transaction_full(many));
+    assert_true(transaction_full(many, TRANSACTION_MAX_BYTES));
     transaction_free(many);
 
     struct transaction *large = transaction_new();
     arena_new(&large->arena, TRANSACTION_MAX_BYTES);
-    assert_true(transaction_full(large));
+    assert_true(transaction_full(large, TRANSACTION_MAX_BYTES));
     transaction_free(large);
 }
 
@@ -131,7 +131,7 @@ static void add_row(struct parts *parts, int number)
 static struct seen run(int rows)
 {
     struct seen seen = {0};
-    struct parts parts = {.deliver = see, .user = &seen};
+    struct parts parts = {.deliver = see, .user = &seen, .max_bytes = TRANSACTION_MAX_BYTES};
     parts_begin(&parts, 77, 5, 1000);
     for (int i = 0; i < rows; i++)
         add_row(&parts, i);
@@ -164,7 +164,7 @@ static void a_dropped_transaction_is_not_delivered(void **state)
 {
     (void)state;
     struct seen seen = {0};
-    struct parts parts = {.deliver = see, .user = &seen};
+    struct parts parts = {.deliver = see, .user = &seen, .max_bytes = TRANSACTION_MAX_BYTES};
     parts_begin(&parts, 77, 5, 1000);
     add_row(&parts, 0);
     parts_drop(&parts);

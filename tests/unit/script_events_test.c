@@ -696,7 +696,7 @@ static void extend_fills_in_what_did_not_come(void **state)
            ROW("1", unchanged, "2"), NULL);
     run(fixture);
     assert_string_equal(fixture->events,
-                        "{\"type\":\"t\",\"row\":{\"id\":1,\"big\":\"b\",\"v\":2}}\n");
+                        "{\"type\":\"t\",\"row\":{\"id\":1,\"v\":2,\"big\":\"b\"}}\n");
 }
 
 static void extend_works_twice_and_on_tables(void **state)
