@@ -33,6 +33,7 @@ int command_check(int argument_count, char **arguments)
     int code;
     if (command_settings(&settings, argument_count, arguments, NULL, NULL, 0, &code) != 0)
         return code;
+    command_warn();
     code = run(&settings);
     settings_release(&settings);
     return code;

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rowcast/log.h"
+
 int command_fail(const struct fault *fault)
 {
     fprintf(stderr, "rowcast: %s\n", fault->text);
@@ -32,6 +34,19 @@ int command_settings(struct settings *settings, int argument_count, char **argum
     }
     log_setup((enum log_level)settings->log_level, wants_json());
     return 0;
+}
+
+static void warn_of_variable(void *unused, const char *name, const char *near)
+{
+    (void)unused;
+    log_write(LOG_WARN, "unknown_variable", LOG_FIELDS(LOG_TEXT("name", name)),
+              "the environment has %s, which is no setting and does nothing%s%s%s", name,
+              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
+
+void command_warn(void)
+{
+    settings_each_unknown(warn_of_variable, NULL);
 }
 
 int command_load_scripts(const struct settings *settings, struct script **script,

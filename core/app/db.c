@@ -79,11 +79,13 @@ int command_db(int argument_count, char **arguments)
     struct settings settings;
     struct options options = {0};
     const char *operands[1] = {NULL};
-    const struct settings_flag flags[] = {
-        {"--dry-run", &options.dry_run}, {"--identity-full", &options.identity_full}, {NULL, NULL}};
+    const struct settings_flag flags[] = {{"--dry-run", &options.dry_run, NULL},
+                                          {"--identity-full", &options.identity_full, NULL},
+                                          {0}};
     int code;
     if (command_settings(&settings, argument_count, arguments, flags, operands, 1, &code) != 0)
         return code;
+    command_warn();
     code = is_verb(operands[0]) ? run(operands[0], &settings, &options) : refuse_verb();
     settings_release(&settings);
     return code;

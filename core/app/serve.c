@@ -69,6 +69,7 @@ static void on_interrupt(uv_signal_t *handle, int number)
 static void start_signals(struct serve *serve)
 {
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); // a limit of file sizes is an error of write(2)
     uv_signal_init(&serve->loop, &serve->reload);
     uv_signal_init(&serve->loop, &serve->terminate);
     uv_signal_init(&serve->loop, &serve->interrupt);
@@ -99,7 +100,9 @@ static int run(const struct settings *settings)
     int code = EXIT_FINE;
     // Before anybody can know the port, and with it that there is somebody to signal.
     start_signals(&serve);
-    if (router_start(&serve.router, &serve.loop, settings, &fault) != 0) {
+    int started = router_start(&serve.router, &serve.loop, settings, &fault);
+    command_warn(); // behind the first line of the log, which tells the port
+    if (started != 0) {
         code = command_fail(&fault);
     } else {
         uv_run(&serve.loop, UV_RUN_DEFAULT);
@@ -117,14 +120,16 @@ int command_serve(int argument_count, char **arguments)
 {
     struct settings settings;
     bool print = false;
-    const struct settings_flag flags[] = {{"--print-config", &print}, {NULL, NULL}};
+    const struct settings_flag flags[] = {{"--print-config", &print, NULL}, {0}};
     int code = EXIT_FINE;
     if (command_settings(&settings, argument_count, arguments, flags, NULL, 0, &code) != 0)
         return code;
-    if (print)
+    if (print) {
         settings_print(&settings, stdout);
-    else
+        command_warn();
+    } else {
         code = run(&settings);
+    }
     settings_release(&settings);
     return code;
 }

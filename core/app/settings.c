@@ -15,7 +15,7 @@
 #include "rowcast/suggest.h"
 #include "rowcast/upgrade.h"
 
-enum kind { TEXT, ADDRESS, NUMBER, SIZE, DURATION, SWITCH, LEVEL, RATE, ORIGINS, NETWORKS, LIST };
+enum kind { TEXT, ADDRESS, NUMBER, SIZE, DURATION, SWITCH, CHOICE, RATE, ORIGINS, NETWORKS, LIST };
 
 enum layer { LAYER_DEFAULT, LAYER_SCRIPT, LAYER_FILE, LAYER_ENVIRONMENT, LAYER_FLAG, LAYER_COUNT };
 
@@ -27,7 +27,7 @@ struct setting {
     const char *initial; // NULL: none, or worked out at start
     size_t offset;
     int64_t minimum, maximum; // of numbers, in the unit that is stored
-    const char *help;
+    const char *help; // of a choice: the words, as "a, b or c"; the value is the word's number
 };
 
 #define AT(member) offsetof(struct settings, member)
@@ -38,7 +38,7 @@ static const struct setting table[] = {
      "port to listen on; 0 picks a free one"},
     {"host", "WS_HOST", TEXT, 0, 0, NULL, AT(host), 0, 0,
      "address to listen on (default: 0.0.0.0 and ::)"},
-    {"log_level", "LOG_LEVEL", LEVEL, 0, 0, "info", AT(log_level), 0, 0,
+    {"log_level", "LOG_LEVEL", CHOICE, 0, 0, "info", AT(log_level), 0, 0,
      "debug, info, warn or error"},
     {"database", "DATABASE_URL", TEXT, 1, 0, NULL, AT(database), 0, 0,
      "PostgreSQL: libpq URI or keywords"},
@@ -87,6 +87,9 @@ static const struct setting table[] = {
      1, 1000000, "topics of one client"},
     {"rate", "ROWCAST_RATE", RATE, 0, 1, "100/s burst 2000", AT(rate), 0, 0,
      "messages of one client, or off; more are read more slowly, in the end it is closed"},
+    {"on_error", "ROWCAST_ON_ERROR", CHOICE, 0, 0, "skip", AT(on_error), 0, 0, "skip or hold"},
+    {"failed", "ROWCAST_FAILED", TEXT, 0, 0, NULL, AT(failed), 0, 0,
+     "file for the transactions of rows whose script failed"},
     {"handshake_timeout", "ROWCAST_HANDSHAKE_TIMEOUT", DURATION, 0, 0, "10s", AT(handshake_timeout),
      100, 3600000, "time for the HTTP upgrade"},
     {"max_header", "ROWCAST_MAX_HEADER", SIZE, 0, 0, "16KiB", AT(max_header), 1024, 1 << 20,
@@ -161,6 +164,22 @@ static int parse_switch(const char *text, int64_t *number)
                : -1;
 }
 
+// "skip or hold": which word it is.
+static int parse_choice(const char *words, const char *text, int64_t *number)
+{
+    size_t size = strlen(text);
+    *number = 0;
+    while (*words) {
+        size_t word = strcspn(words, ", ");
+        if (word == size && memcmp(words, text, size) == 0)
+            return 0;
+        words += word;
+        words += strncmp(words, " or ", 4) == 0 ? 4 : strspn(words, ", ");
+        ++*number;
+    }
+    return -1;
+}
+
 // ---- comma lists ----
 
 // Keeps a text for as long as the settings live.
@@ -215,7 +234,6 @@ static int refuse_value(const struct setting *setting, const char *text, const c
                         struct fault *fault)
 {
     static const char *const expected[] = {
-        [LEVEL] = "one of debug, info, warn, error is expected",
         [SWITCH] = "on or off is expected",
         [ADDRESS] = "HOST:PORT (127.0.0.1:4002, [::1]:4002), :PORT, PORT or off is expected",
         [RATE] = "messages a second, such as 100/s burst 2000 (each at most 1000000), or off, are "
@@ -227,6 +245,9 @@ static int refuse_value(const struct setting *setting, const char *text, const c
         [LIST] = NULL,
     };
     char low[AMOUNT_TEXT_SIZE], high[AMOUNT_TEXT_SIZE];
+    if (setting->kind == CHOICE)
+        return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): %s is expected.", setting->key,
+                         text, origin, setting->help);
     if (expected[setting->kind])
         return fault_set(fault, EXIT_CONFIGURATION, "%s = %s (%s): %s.", setting->key, text, origin,
                          expected[setting->kind]);
@@ -238,15 +259,6 @@ static int refuse_value(const struct setting *setting, const char *text, const c
                      : setting->kind == DURATION ? "duration with its unit (ms, s, m, h)"
                                                  : "whole number",
                      low, high, setting->may_be_off ? ", or off" : "");
-}
-
-static int parse_level(const char *text, int64_t *number)
-{
-    enum log_level level;
-    if (log_level_parse(text, &level) != 0)
-        return -1;
-    *number = (int64_t)level;
-    return 0;
 }
 
 static int parse(struct settings *settings, const struct setting *setting, const char *text,
@@ -272,8 +284,8 @@ static int parse(struct settings *settings, const struct setting *setting, const
     case NETWORKS:
         result = parse_list(settings, setting, text, add_network);
         break;
-    case LEVEL:
-        result = parse_level(text, place);
+    case CHOICE:
+        result = parse_choice(setting->help, text, place);
         break;
     case SWITCH:
         result = parse_switch(text, place);
@@ -424,12 +436,26 @@ static int find_flag(const struct settings *settings, const char *argument, size
     return -1;
 }
 
-static bool take_own_flag(const struct settings_flag *flags, const char *argument)
+static const struct settings_flag *find_own_flag(const struct settings_flag *flags,
+                                                 const char *argument, size_t size)
 {
     for (; flags && flags->name; flags++)
-        if (strcmp(flags->name, argument) == 0)
-            return *flags->given = true;
-    return false;
+        if (strlen(flags->name) == size && memcmp(flags->name, argument, size) == 0)
+            return flags;
+    return NULL;
+}
+
+static void take_value(struct settings *settings, int setting, const struct settings_flag *own,
+                       const char *value)
+{
+    if (own) {
+        *own->value = value;
+    } else if (setting >= 0) {
+        set(settings, LAYER_FLAG, setting, value);
+    } else {
+        free(settings->layers->file);
+        settings->layers->file = memory_text(value);
+    }
 }
 
 // One flag, "--port=1" or "--port" "1". Returns how many arguments it took, or -1.
@@ -440,9 +466,12 @@ static int take_flag(struct settings *settings, char **arguments, int left,
     size_t size = equals ? (size_t)(equals - argument) : strlen(argument);
     bool is_config = size == 8 && memcmp(argument, "--config", size) == 0;
     int setting = find_flag(settings, argument, size);
-    if (setting < 0 && !is_config) {
-        if (!equals && take_own_flag(flags, argument))
-            return 1;
+    const struct settings_flag *own = find_own_flag(flags, argument, size);
+    if (own && own->given && !equals) {
+        *own->given = true;
+        return 1;
+    }
+    if (setting < 0 && !is_config && !(own && own->value)) {
         char *word = memory_copy(argument, size);
         refuse_unknown(word, "command line", true, settings, flags, fault);
         free(word);
@@ -456,16 +485,8 @@ static int take_flag(struct settings *settings, char **arguments, int left,
     if (!value && left < 2)
         return fault_set(fault, EXIT_WRONG_USAGE, "%s needs a value: %s VALUE.", argument,
                          argument);
-    int taken = value ? 1 : 2;
-    if (!value)
-        value = arguments[1];
-    if (setting >= 0) {
-        set(settings, LAYER_FLAG, setting, value);
-    } else {
-        free(settings->layers->file);
-        settings->layers->file = memory_text(value);
-    }
-    return taken;
+    take_value(settings, setting, own, value ? value : arguments[1]);
+    return value ? 1 : 2;
 }
 
 static int read_arguments(struct settings *settings, int count, char **arguments,
@@ -496,6 +517,26 @@ static void read_environment(struct settings *settings)
         const char *value = table[i].environment ? getenv(table[i].environment) : NULL;
         if (value && *value)
             set(settings, LAYER_ENVIRONMENT, (int)i, value);
+    }
+}
+
+void settings_each_unknown(void (*each)(void *user, const char *name, const char *near), void *user)
+{
+    const char *names[SETTING_COUNT];
+    size_t count = 0;
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (table[i].environment)
+            names[count++] = table[i].environment;
+    for (char **at = environ; *at; at++) {
+        if (strncmp(*at, "ROWCAST_", strlen("ROWCAST_")) != 0)
+            continue;
+        char *name = memory_copy(*at, strcspn(*at, "="));
+        bool known = false;
+        for (size_t i = 0; i < count; i++)
+            known |= strcmp(names[i], name) == 0;
+        if (!known)
+            each(user, name, suggest(name, names, count));
+        free(name);
     }
 }
 

@@ -2,7 +2,6 @@
 // The log: one line an event on standard error.
 #include "rowcast/log.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -42,17 +41,6 @@ void log_set_level(enum log_level level)
 bool log_enabled(enum log_level level)
 {
     return (int)level >= atomic_load_explicit(&least_level, memory_order_relaxed);
-}
-
-int log_level_parse(const char *name, enum log_level *level)
-{
-    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
-            *level = (enum log_level)i;
-            return 0;
-        }
-    }
-    return -EINVAL;
 }
 
 // ---- values that fit, in the two spellings ----

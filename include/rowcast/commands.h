@@ -11,6 +11,7 @@ int command_serve(int argument_count, char **arguments);
 int command_replay(int argument_count, char **arguments);
 int command_check(int argument_count, char **arguments);
 int command_healthcheck(int argument_count, char **arguments);
+int command_record(int argument_count, char **arguments);
 int command_db(int argument_count, char **arguments);
 
 // ---- what they share ----
@@ -22,6 +23,9 @@ int command_fail(const struct fault *fault);
 int command_settings(struct settings *settings, int argument_count, char **arguments,
                      const struct settings_flag *flags, const char **operands, int operand_limit,
                      int *code);
+
+// Says in the log which variables of the environment look like settings but are none.
+void command_warn(void);
 
 // Loads the script folder with the limits that the settings give.
 int command_load_scripts(const struct settings *settings, struct script **script,

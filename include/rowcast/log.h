@@ -22,8 +22,7 @@ struct log_field {
 // error. A terminal gets coloured levels, unless NO_COLOR is set.
 void log_setup(enum log_level level, bool json);
 void log_set_level(enum log_level level);
-bool log_enabled(enum log_level level);                       // for facts that are costly to gather
-int log_level_parse(const char *name, enum log_level *level); // 0 or -EINVAL
+bool log_enabled(enum log_level level); // for facts that are costly to gather
 
 // Writes one line with a single write(2). `event` is a stable word for machines, the format makes
 // the sentence for people, `fields` (may be NULL) the facts. Messages end at 2 KiB; a line that

@@ -22,6 +22,8 @@ struct settings_networks {
     size_t count;
 };
 
+enum on_error { ON_ERROR_SKIP, ON_ERROR_HOLD }; // as the words stand in the table
+
 // The values, parsed. Texts are owned by the settings.
 struct settings {
     int64_t port;
@@ -41,6 +43,8 @@ struct settings {
     int64_t max_connections, max_subscriptions, max_fragments, snapshot_connections;
     int64_t max_connections_per_address; // 0: off
     struct rate rate;
+    int64_t on_error;                         // enum on_error
+    const char *failed;                       // NULL: none
     const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated
     const char *protocols[SETTINGS_MAX_LIST + 1];
     const char *conflate[SETTINGS_MAX_LIST + 1];
@@ -53,6 +57,7 @@ struct settings {
 struct settings_flag {
     const char *name; // "--dry-run"
     bool *given;
+    const char **value; // instead of `given`: the flag takes a value
 };
 
 // Reads all layers. `arguments` are those behind the command's name; what is neither a setting nor one
@@ -62,6 +67,11 @@ int settings_read(struct settings *settings, int argument_count, char **argument
                   const struct settings_flag *flags, const char **operands, int operand_limit,
                   struct fault *fault);
 void settings_release(struct settings *settings);
+
+// Variables of the environment that begin with ROWCAST_ but are no setting: most likely a slip, yet no error, since
+// shells share their environment. `near`: the one that may be meant, or NULL.
+void settings_each_unknown(void (*each)(void *user, const char *name, const char *near),
+                           void *user);
 
 // The limits of a script VM that they add up to.
 struct script_limits settings_script_limits(const struct settings *settings);

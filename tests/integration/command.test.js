@@ -289,6 +289,26 @@ describe('the command line', () => {
     });
 });
 
+describe('a variable that is no setting', () => {
+    const env = { ROWCAST_PUBLICATON: 'others', ROWCAST_X: '1' };
+
+    it('is told by every command, which goes on', async () => {
+        for (const args of [['check', '--scripts', SCRIPTS], ['--print-config']]) {
+            const { code, stderr } = await run(args, { env });
+            assert.equal(code, 0);
+            assert.match(stderr, /ROWCAST_PUBLICATON.*did you mean ROWCAST_PUBLICATION\?/);
+            assert.match(stderr, /ROWCAST_X\b/);
+        }
+    });
+
+    it('is told by the router behind the line with its port', async (t) => {
+        const rowcast = await serve(t, { env });
+        const { level, name } = await rowcast.logged('unknown_variable');
+        assert.deepEqual([level, name], ['warn', 'ROWCAST_PUBLICATON']);
+        assert.equal(rowcast.log[0].event, 'listening');
+    });
+});
+
 describe('a start that cannot be', () => {
     it('is refused with broken scripts: 78, and where', async (t) => {
         const scripts = scriptFolder(t, {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // Tests of log.c: what stands on standard error afterwards.
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -212,20 +211,6 @@ static void lower_levels_are_silent(void **state)
     assert_string_not_equal(logged(LOG_DEBUG, NULL, "x"), "");
 }
 
-static void levels_have_names(void **state)
-{
-    enum log_level level;
-
-    (void)state;
-    assert_int_equal(log_level_parse("debug", &level), 0);
-    assert_int_equal(level, LOG_DEBUG);
-    assert_int_equal(log_level_parse("error", &level), 0);
-    assert_int_equal(level, LOG_ERROR);
-    assert_int_equal(log_level_parse("warning", &level), -EINVAL);
-    assert_int_equal(log_level_parse("INFO", &level), -EINVAL);
-    assert_int_equal(log_level_parse("", &level), -EINVAL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,7 +223,6 @@ int main(void)
         cmocka_unit_test(a_human_line_reads_well),
         cmocka_unit_test(no_control_byte_gets_to_a_terminal),
         cmocka_unit_test(lower_levels_are_silent),
-        cmocka_unit_test(levels_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+#include "rowcast/buffer.h"
+
 #define MAX_ARGUMENTS 8
 
 struct fixture {
@@ -151,6 +153,59 @@ static void flags_take_both_forms(void **state)
     assert_true(fixture->settings.setup);
 }
 
+static void choices_are_words(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_int_equal(read_line(fixture, "--log-level error"), 0);
+    assert_int_equal(fixture->settings.log_level, LOG_ERROR);
+    assert_int_equal(fixture->settings.on_error, ON_ERROR_SKIP);
+    settings_release(&fixture->settings);
+    assert_int_equal(read_line(fixture, "--log-level info --on-error=hold"), 0);
+    assert_int_equal(fixture->settings.log_level, LOG_INFO);
+    assert_int_equal(fixture->settings.on_error, ON_ERROR_HOLD);
+}
+
+static void a_flag_of_a_command_may_take_a_value(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *count = NULL;
+    bool force = false;
+    const struct settings_flag flags[] = {
+        {"--force", &force, NULL}, {"--count", NULL, &count}, {0}};
+    char *words[] = {"--count", "5", "--force"}, *one[] = {"--count=6"}, *none[] = {"--count"};
+    assert_int_equal(settings_read(&fixture->settings, 3, words, flags, NULL, 0, &fixture->fault),
+                     0);
+    assert_string_equal(count, "5");
+    assert_true(force);
+    settings_release(&fixture->settings);
+    assert_int_equal(settings_read(&fixture->settings, 1, one, flags, NULL, 0, &fixture->fault), 0);
+    assert_string_equal(count, "6");
+    settings_release(&fixture->settings);
+    assert_int_equal(settings_read(&fixture->settings, 1, none, flags, NULL, 0, &fixture->fault),
+                     -1);
+    assert_int_equal(fixture->fault.code, EXIT_WRONG_USAGE);
+}
+
+static void note_unknown(void *user, const char *name, const char *near)
+{
+    struct buffer *text = user;
+    buffer_append_format(text, "%s(%s)", name, near ? near : "");
+}
+
+static void unknown_variables_are_found(void **state)
+{
+    (void)state;
+    struct buffer text;
+    buffer_init(&text, 1000);
+    setenv("ROWCAST_WROKERS", "2", 1);
+    settings_each_unknown(note_unknown, &text);
+    unsetenv("ROWCAST_WROKERS");
+    settings_each_unknown(note_unknown, &text);
+    buffer_append_byte(&text, '\0');
+    assert_string_equal(text.bytes, "ROWCAST_WROKERS(ROWCAST_WORKERS)");
+    buffer_release(&text);
+}
+
 static void refuses(struct fixture *fixture, const char *line, enum exit_code code,
                     const char *sentence)
 {
@@ -242,6 +297,9 @@ int main(void)
         TEST(limits_of_clients_are_read),
         TEST(later_lists_replace_earlier_ones),
         TEST(flags_take_both_forms),
+        TEST(choices_are_words),
+        TEST(a_flag_of_a_command_may_take_a_value),
+        TEST(unknown_variables_are_found),
         TEST(an_unknown_flag_is_refused_with_a_suggestion),
         TEST(an_unknown_key_is_refused_with_its_line),
         TEST(an_unknown_key_of_the_scripts_is_refused),
