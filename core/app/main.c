@@ -21,6 +21,8 @@ static const struct command commands[] = {
     {"check", command_check, "rowcast check [SETTING...]", "loads all scripts without serving"},
     {"replay", command_replay, "rowcast replay FILE [--scripts DIR]",
      "runs recorded rows through the scripts, prints the events"},
+    {"record", command_record, "rowcast record FILE [--count N] [--force] [SETTING...]",
+     "writes the raw transactions of the database as recorded rows"},
     {"db", command_db, "rowcast db setup|status|drop [--dry-run] [--identity-full] [SETTING...]",
      "makes, shows or drops publication and slot"},
     {"healthcheck", command_healthcheck, "rowcast healthcheck [SETTING...]",

@@ -11,8 +11,6 @@
 #include "rowcast/memory.h"
 #include "wire.h"
 
-#define EPOCH_2000 946684800000000 // PostgreSQL's zero, in microseconds since 1970
-
 #define MESSAGE_PREFIX "rowcast"
 #define MESSAGE_TRANSACTIONAL 1
 
@@ -186,10 +184,10 @@ static void read_begin(struct pgoutput *decoder, struct wire *wire)
     uint32_t xid = wire_u32(wire);
     if (decoder->parts.open)
         wire_refuse(wire, "it stands inside another transaction");
-    if (time > INT64_MAX - EPOCH_2000)
+    if (time > INT64_MAX - WIRE_EPOCH)
         wire_refuse(wire, "its time is beyond all calendars");
     if (!wire->wrong)
-        parts_begin(&decoder->parts, lsn, xid, time + EPOCH_2000);
+        parts_begin(&decoder->parts, lsn, xid, time + WIRE_EPOCH);
 }
 
 // Delivering is left to pgoutput_feed: the message must be right to its end before anyone hears of

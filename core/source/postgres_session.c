@@ -11,11 +11,11 @@ static void ignore_notice(void *user, const PGresult *result)
     (void)result;
 }
 
-int postgres_session_open(struct postgres_session *session, const struct postgres_config *config,
-                          struct fault *fault)
+static int open_as(struct postgres_session *session, const struct postgres_config *config,
+                   bool walsender, struct fault *fault)
 {
     *session = (struct postgres_session){0};
-    if (conninfo_init(&session->info, config->database, false, fault) < 0)
+    if (conninfo_init(&session->info, config->database, walsender, fault) < 0)
         return -1;
     session->conn = PQconnectdbParams((const char *const *)session->info.keywords,
                                       (const char *const *)session->info.values, 0);
@@ -28,6 +28,18 @@ int postgres_session_open(struct postgres_session *session, const struct postgre
     postgres_fault_connection(fault, &session->place);
     postgres_session_close(session);
     return -1;
+}
+
+int postgres_session_open(struct postgres_session *session, const struct postgres_config *config,
+                          struct fault *fault)
+{
+    return open_as(session, config, false, fault);
+}
+
+int postgres_session_open_walsender(struct postgres_session *session,
+                                    const struct postgres_config *config, struct fault *fault)
+{
+    return open_as(session, config, true, fault);
 }
 
 void postgres_session_close(struct postgres_session *session)

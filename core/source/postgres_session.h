@@ -17,6 +17,9 @@ struct postgres_session {
 // 0, or -1 with a sentence; then there is nothing to close.
 int postgres_session_open(struct postgres_session *session, const struct postgres_config *config,
                           struct fault *fault);
+// As a walsender, which knows simple queries only.
+int postgres_session_open_walsender(struct postgres_session *session,
+                                    const struct postgres_config *config, struct fault *fault);
 void postgres_session_close(struct postgres_session *session);
 
 // NULL with a sentence unless the answer is rows or a completed command. Free it with PQclear.

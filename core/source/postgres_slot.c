@@ -78,29 +78,30 @@ static void cancel(struct postgres_session *session)
 }
 
 static int give_up(struct postgres_session *session, const struct postgres_config *config,
-                   struct fault *fault)
+                   const char *again, struct fault *fault)
 {
     struct holder holder;
     find_holder(config, &holder);
     cancel(session);
     char said[1024];
-    snprintf(said, sizeof said, "%s. Let it end, or end it with: %s", holder.name, holder.remedy);
+    snprintf(said, sizeof said, "%s. Let it end, or end it with: %s Then run again: %s",
+             holder.name, holder.remedy, again);
     postgres_fault(
         fault, &session->place,
         "The replication slot \"{slot}\" could not be made in {where} within 30 seconds: it "
-        "waits for {said} Then run again: rowcast db setup",
+        "waits for {said}",
         said);
     return -1;
 }
 
-static int wait_for_slot(struct postgres_session *session, const struct postgres_config *config,
-                         FILE *out, struct fault *fault)
+int postgres_slot_wait(struct postgres_session *session, const struct postgres_config *config,
+                       const char *again, FILE *out, struct fault *fault)
 {
     int64_t deadline = clock_now() + POSTGRES_SLOT_WAIT_SECONDS * INT64_C(1000000);
     int64_t look = clock_now() + FIRST_LOOK_MICROSECONDS;
     while (!is_answered(session, look)) {
         if (clock_now() >= deadline)
-            return give_up(session, config, fault);
+            return give_up(session, config, again, fault);
         struct holder holder;
         find_holder(config, &holder);
         fprintf(out, "-- waiting for %s: a slot begins where no older one is at work\n",
@@ -120,7 +121,7 @@ int postgres_slot_create(struct postgres_session *session, const struct postgres
                            "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", 1, NULL,
                            values, NULL, NULL, 0))
         return postgres_fault_broken(fault, &session->place);
-    return wait_for_slot(session, config, out, fault);
+    return postgres_slot_wait(session, config, "rowcast db setup", out, fault);
 }
 
 // ---- one that is stuck ----

@@ -13,6 +13,11 @@
 int postgres_slot_create(struct postgres_session *session, const struct postgres_config *config,
                          FILE *out, struct fault *fault);
 
+// Waits, in the same way, for the answer to a command that makes a slot and has been sent. `again`: what to run
+// when it could not be made.
+int postgres_slot_wait(struct postgres_session *session, const struct postgres_config *config,
+                       const char *again, FILE *out, struct fault *fault);
+
 // The next changes behind an idle slot are from before the publication existed: no reader gets past
 // them.
 int postgres_slot_is_stuck(struct postgres_session *session, bool *stuck, struct fault *fault);

@@ -76,3 +76,20 @@ const char *wire_text(struct wire *wire)
     }
     return wire_bytes(wire, (size_t)(nul - wire->at) + 1);
 }
+
+static void put_number(char *bytes, uint64_t number)
+{
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (char)(number >> (56 - 8 * i));
+}
+
+void wire_status(char status[WIRE_STATUS_SIZE], uint64_t written, uint64_t flushed, int64_t now,
+                 bool ask)
+{
+    status[0] = 'r';
+    put_number(status + 1, written);
+    put_number(status + 9, flushed);
+    put_number(status + 17, flushed); // applied
+    put_number(status + 25, (uint64_t)(now - WIRE_EPOCH));
+    status[33] = ask;
+}

@@ -5,6 +5,7 @@
 #ifndef ROWCAST_SOURCE_WIRE_H
 #define ROWCAST_SOURCE_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,5 +24,12 @@ uint32_t wire_u32(struct wire *wire);
 uint64_t wire_u64(struct wire *wire);
 const char *wire_bytes(struct wire *wire, size_t size);
 const char *wire_text(struct wire *wire); // with its NUL; "" where it does not fit
+
+#define WIRE_EPOCH 946684800000000 // PostgreSQL's zero of time, in microseconds since 1970
+
+// A standby status update: positions up to which all is written and flushed (0: not known), at `now` in microseconds.
+#define WIRE_STATUS_SIZE 34
+void wire_status(char status[WIRE_STATUS_SIZE], uint64_t written, uint64_t flushed, int64_t now,
+                 bool ask);
 
 #endif

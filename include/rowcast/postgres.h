@@ -35,6 +35,11 @@ struct postgres_source *postgres_source_start(uv_loop_t *loop, const struct post
 void postgres_source_pause(struct postgres_source *source,
                            bool paused); // stops reading, not answering
 
+// From inside `transaction`: who got it keeps it, and it is not safe. Nothing more is delivered or acknowledged; what
+// comes is read, so that the server can stop, and thrown away. With `held` false again the transaction counts as safe,
+// and the stream goes on behind it. A stream that begins with a gap is not held. NULL is fine.
+void postgres_source_hold(struct postgres_source *source, bool held);
+
 // Where a source is, for who watches it. Texts live as long as the source.
 struct postgres_progress {
     const char *system; // identifier of the cluster; NULL before the first stream
@@ -54,6 +59,26 @@ void postgres_source_slot(struct postgres_source *source, struct slot *slot);
 void postgres_source_ask(struct postgres_source *source);
 void postgres_source_close(
     struct postgres_source *source); // asynchronous; NULL is fine; no callback after it
+
+// ---- what `rowcast record` does; it blocks ----
+
+enum postgres_stop { POSTGRES_STOP_NOT, POSTGRES_STOP_BETWEEN, POSTGRES_STOP_NOW };
+
+struct postgres_recorder {
+    // The slot is there: what is committed from now on comes. -1 with a sentence ends it.
+    int (*began)(void *user, struct fault *fault);
+    // Takes the transaction (or part) over. False: enough.
+    bool (*transaction)(void *user, struct transaction *transaction);
+    // Asked again and again, at once when `stop_fd` is readable: whether to end, between two transactions or now.
+    enum postgres_stop (*stop)(void *user);
+    int stop_fd; // -1: none
+    void *user;
+};
+
+// Streams through a temporary slot of its own (config->slot does not count) until it is told to stop: 0, or -1 with a
+// sentence. Says on `out` for what it waits.
+int postgres_record(const struct postgres_config *config, const struct postgres_recorder *recorder,
+                    FILE *out, struct fault *fault);
 
 // ---- what `rowcast db` does; these block ----
 

@@ -57,7 +57,7 @@ async function show(owner, schema, tables, { files = {}, prepare, setup = [], en
     if (code !== 0) throw new Error(`rowcast db setup: ${stderr}`);
     if (prepare) await database.sql(prepare);
     const running = await start(owner, database, ['shown'], { scripts, env: { ROWCAST_MAX_EVENT: '1MiB', ...env } });
-    return new Shown(database, running);
+    return new Shown(database, running, scripts);
 }
 
 async function create(owner, encoding) {
@@ -69,8 +69,8 @@ async function create(owner, encoding) {
 }
 
 class Shown {
-    constructor(database, { rowcast, client }) {
-        Object.assign(this, { database, rowcast, client });
+    constructor(database, { rowcast, client }, scripts) {
+        Object.assign(this, { database, rowcast, client, scripts });
         this.texts = []; // of the messages, as they came
         client.socket.on('message', (bytes) => this.texts.push(String(bytes)));
     }
