@@ -6,7 +6,7 @@
 
 bool health_ready(const struct health *health)
 {
-    return health->source_ok && !health->draining;
+    return health->source_ok && !health->held && !health->draining;
 }
 
 const char *health_word(const struct health *health)
@@ -42,6 +42,11 @@ void health_write_ready(const struct health *health, enum health_reader reader, 
         buffer_append_byte(out, ',');
         bool withheld = reader == HEALTH_PUBLIC && strcmp(health->slot, "ok") != 0;
         write_check(out, "slot", withheld ? HEALTH_SLOT_RISK : health->slot);
+    }
+    if (health->held) {
+        buffer_append_byte(out, ',');
+        write_check(out, "delivery",
+                    reader == HEALTH_PUBLIC ? HEALTH_DELIVERY_HELD : health->delivery);
     }
     if (health->draining) {
         buffer_append_byte(out, ',');

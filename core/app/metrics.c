@@ -200,6 +200,17 @@ static void write_scripts(const struct metrics *metrics, const struct status *st
                      metrics->reload_failures);
 }
 
+static void write_delivery(const struct status *status, struct buffer *out)
+{
+    count(out, "rowcast_held", "gauge",
+          "1 while the stream stands still at a row whose script fails.", status->held != NULL);
+    count(out, "rowcast_failed_rows_total", "counter",
+          "Rows whose script failed, again at each attempt.", status->failed_rows);
+    count(out, "rowcast_failed_not_written_total", "counter",
+          "Transactions of failed rows that could not be written to their file.",
+          status->failed_missing);
+}
+
 static void write_history(const struct metrics *metrics, const struct status *status,
                           struct buffer *out)
 {
@@ -265,6 +276,7 @@ void metrics_write(const struct metrics *metrics, const struct status *status, s
                       "sockets that took them.");
     exposition_histogram(out, "rowcast_commit_to_send_seconds", NULL, &status->delay,
                          &traffic_delay_bounds);
+    write_delivery(status, out);
     write_history(metrics, status, out);
     write_source(metrics, &status->source, out);
     write_process(&status->process, out);

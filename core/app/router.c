@@ -67,71 +67,66 @@ static void set_script_health(struct router *router, bool ok, const char *senten
         publish_health(router);
 }
 
+// ---- the brake ----
+
+// A file waits while the stream is held; PostgreSQL is held by postgres_source_hold instead, which goes on listening.
+static void pause_source(struct router *router)
+{
+    bool paused = server_congested(router->server) || (router->recorded && router->health.held);
+    if (router->paused == paused)
+        return;
+    router->paused = paused;
+    if (router->postgres)
+        postgres_source_pause(router->postgres, paused);
+    if (router->recorded)
+        recorded_source_pause(router->recorded, paused);
+}
+
 // ---- rows to events to clients ----
 
-static void take_event(void *user, const struct script_event *source)
+// The stream runs as far as it can: clients are served from here on.
+static void open_to_clients(struct router *router)
 {
-    struct router *router = user;
-    struct event event = {
-        .id = source->id,
-        .type = event_type_hash(source->type, source->type_size),
-        .topic_count = source->topic_count,
-        .frames = {[FORMAT_JSON] = source->frame},
-    };
-    for (uint32_t i = 0; i < source->topic_count; i++)
-        event.topics[i] =
-            topics_take(&router->topics, source->topics[i].name, source->topics[i].size);
-    metrics_count(&router->metrics.events, source->type, source->type_size);
-    frame_ref(source->frame); // the history may drop it at once
-    uint64_t place = history_append(router->history, &event, clock_now());
-    if (!router->resetting)
-        server_publish(router->server, event.topics, event.topic_count, event.type, place,
-                       source->frame);
-    frame_unref(source->frame);
-    for (uint32_t i = 0; i < event.topic_count; i++)
-        topics_unref(&router->topics, event.topics[i]);
+    if (router->resetting)
+        clients_reset(router->clients);
+    router->resetting = false;
+    delivery_mute(router->delivery, false);
+    clients_start(router->clients);
 }
 
-static void take_failure(void *user, const struct change *change, const char *script,
-                         const char *message)
+static void set_held(struct router *router, const char *sentence)
 {
-    struct router *router = user;
-    uint64_t lsn = router->transaction->lsn;
-    char lsn_text[24];
-    metrics_failed(&router->metrics, router_script_name(router, script));
-    snprintf(lsn_text, sizeof lsn_text, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
-    log_write(LOG_ERROR, "row_script_failed",
-              LOG_FIELDS(LOG_TEXT("script", script), LOG_TEXT("op", change_op_name(change->op)),
-                         LOG_TEXT("lsn", lsn_text), LOG_NUMBER("xid", router->transaction->xid),
-                         LOG_NUMBER("change", change->index), LOG_TEXT("traceback", message)),
-              "%.*s; this row made no event", (int)strcspn(message, "\n"), message);
+    router->health.held = sentence != NULL;
+    snprintf(router->health.delivery, HEALTH_SENTENCE, "%s", sentence ? sentence : "ok");
+    publish_health(router);
 }
 
-static void take_run(void *user, const char *script, uint64_t rows, uint64_t events,
-                     int64_t nanoseconds)
+// What is in the history is served; what comes behind the failing transaction waits.
+static void hold(struct router *router)
 {
-    struct router *router = user;
-    metrics_ran(&router->metrics, router_script_name(router, script), rows, events, nanoseconds);
+    const char *sentence = delivery_held(router->delivery);
+    set_held(router, sentence);
+    log_write(LOG_ERROR, "stream_held", NULL, "%s", sentence);
+    postgres_source_hold(router->postgres, true);
+    pause_source(router);
+    open_to_clients(router);
+}
+
+static void go_on(struct router *router)
+{
+    set_held(router, NULL);
+    log_write(LOG_INFO, "stream_goes_on", NULL, "nothing is held any more");
+    postgres_source_hold(router->postgres, false);
+    pause_source(router);
 }
 
 static void take_transaction(void *user, struct transaction *transaction)
 {
     struct router *router = user;
-    struct event_id id = source_event_id(&router->identity, transaction);
-    struct script_sink sink = {take_event, take_failure, router, take_run};
-    router->transaction = transaction;
-    for (uint32_t i = 0; i < transaction->change_count; i++)
-        metrics_change(&router->metrics, &transaction->changes[i]);
-    script_transaction(router->script, transaction, &id, &sink);
-    if (router->postgres) // recorded rows were committed at any time
-        server_committed(router->server, transaction->time);
-    if (transaction->last) {
-        router->metrics.transactions++;
-        id.change = EVENT_ID_LAST_CHANGE;
-        id.emit = EVENT_ID_LAST_EMIT;
-        history_commit(router->history, &id);
-    }
-    transaction_free(transaction);
+    if (!delivery_take(router->delivery, &router->identity, transaction,
+                       (int64_t)uv_now(router->loop)) &&
+        !router->health.held)
+        hold(router);
 }
 
 // ---- the source ----
@@ -147,6 +142,8 @@ static void source_started(void *user, const struct source_identity *identity)
                   "fetch its state anew",
                   identity->gap);
     if (!begun || identity->gap) {
+        delivery_forget(router->delivery);
+        set_held(router, NULL);
         struct event_id start = {.epoch = identity->epoch,
                                  .timeline = lineage_at(&identity->lineage, identity->lsn),
                                  .lsn = identity->lsn,
@@ -161,6 +158,7 @@ static void source_started(void *user, const struct source_identity *identity)
     if (identity->gap)
         clients_pause(router->clients);
     router->resetting |= identity->gap != NULL;
+    delivery_mute(router->delivery, router->resetting);
     set_source_health(router, false, "reading what was committed meanwhile");
 }
 
@@ -192,10 +190,7 @@ static void source_caught_up(void *user)
     log_write(LOG_INFO, "source_started",
               LOG_FIELDS(LOG_NUMBER("history_events", (int64_t)history_events(router->history))),
               "the event stream runs");
-    if (router->resetting)
-        clients_reset(router->clients);
-    router->resetting = false;
-    clients_start(router->clients);
+    open_to_clients(router);
 }
 
 // What is committed now passes us by: whoever stayed connected here would be silently behind.
@@ -337,17 +332,6 @@ static void ask_source(void *user)
     router->asking = true;
 }
 
-static void pause_source(struct router *router, bool paused)
-{
-    if (router->paused == paused)
-        return;
-    router->paused = paused;
-    if (router->postgres)
-        postgres_source_pause(router->postgres, paused);
-    if (router->recorded)
-        recorded_source_pause(router->recorded, paused);
-}
-
 // ---- the server's callbacks ----
 
 static void client_opened(void *user, struct client_ref ref, const struct handshake *handshake)
@@ -428,7 +412,7 @@ static void on_end_of_turn(uv_prepare_t *handle)
         postgres_source_ask(router->postgres);
     router->asking = false;
     server_flush(router->server);
-    pause_source(router, server_congested(router->server));
+    pause_source(router);
 }
 
 static void watch_slot(struct router *router)
@@ -446,7 +430,9 @@ static void on_tick(uv_timer_t *handle)
     struct router *router = container_of(handle, struct router, tick);
     history_evict(router->history, clock_now());
     watch_slot(router);
-    clients_tick(router->clients, uv_now(router->loop), router->health.source_ok);
+    clients_tick(router->clients, uv_now(router->loop),
+                 router->health.source_ok && !router->health.held);
+    delivery_tick(router->delivery, (int64_t)uv_now(router->loop));
     struct fault fault;
     if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
         source_ended(router, &fault);
@@ -459,10 +445,22 @@ static int load_scripts(const struct settings *settings, struct script **script,
     return script_load(script, settings->scripts, &limits, fault);
 }
 
+static void try_again(struct router *router)
+{
+    if (delivery_retry(router->delivery, (int64_t)uv_now(router->loop))) {
+        go_on(router);
+        return;
+    }
+    set_held(router, delivery_held(router->delivery));
+    log_write(LOG_ERROR, "stream_held", NULL, "still, %s", delivery_held(router->delivery));
+}
+
 void router_reload(struct router *router)
 {
     struct script *script;
     struct fault fault;
+    if (router->failed)
+        failed_reopen(router->failed);
     if (load_scripts(router->settings, &script, &fault) != 0) {
         log_write(LOG_ERROR, "reload_failed", NULL, "%s; the scripts loaded before go on",
                   fault.text);
@@ -476,11 +474,14 @@ void router_reload(struct router *router)
     router_note_scripts(router);
     clients_set_script(router->clients, script);
     snapshots_set_script(router->snapshots, script);
+    delivery_set_script(router->delivery, script);
     set_script_health(router, true, "ok");
     check_published(router);
     log_write(LOG_INFO, "reloaded",
               LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script))),
               "the scripts of %s run now", router->settings->scripts);
+    if (router->health.held)
+        try_again(router);
 }
 
 static int start_server(struct router *router, struct fault *fault)
@@ -518,6 +519,7 @@ static int start_server(struct router *router, struct fault *fault)
     if (server_start(&router->server, router->loop, &config, &callbacks, router, fault) != 0)
         return -1;
     clients_set_server(router->clients, router->server);
+    delivery_set_server(router->delivery, router->server);
     set_source_health(router, false, "the event stream has not begun yet");
     return 0;
 }
@@ -558,6 +560,17 @@ static int check_database(const struct router *router, struct fault *fault)
         settings->scripts, script_table_count(router->script));
 }
 
+static void start_delivery(struct router *router)
+{
+    struct delivery_config config = {.topics = &router->topics,
+                                     .history = router->history,
+                                     .metrics = &router->metrics,
+                                     .failed = router->failed,
+                                     .hold = router->settings->on_error == ON_ERROR_HOLD};
+    router->delivery = delivery_new(&config);
+    delivery_set_script(router->delivery, router->script);
+}
+
 int router_start(struct router **result, uv_loop_t *loop, const struct settings *settings,
                  struct fault *fault)
 {
@@ -587,6 +600,9 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     set_script_health(router, true, "ok");
     if (load_scripts(settings, &router->script, fault) != 0 || check_database(router, fault) != 0)
         goto fail;
+    if (settings->failed && failed_open(&router->failed, settings->failed, fault) != 0)
+        goto fail;
+    start_delivery(router);
     clients_set_script(router->clients, router->script);
     router_note_scripts(router);
     if (start_server(router, fault) != 0)
@@ -636,6 +652,8 @@ void router_free(struct router *router)
 {
     if (!router)
         return;
+    delivery_free(router->delivery);
+    failed_close(router->failed);
     clients_free(router->clients);
     history_free(router->history);
     topics_release(&router->topics);

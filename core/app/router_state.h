@@ -5,6 +5,8 @@
 
 #include "rowcast/admin.h"
 #include "rowcast/clients.h"
+#include "rowcast/delivery.h"
+#include "rowcast/failed.h"
 #include "rowcast/guard.h"
 #include "rowcast/health.h"
 #include "rowcast/history.h"
@@ -29,6 +31,8 @@ struct router {
     struct clients *clients;
     struct snapshots *snapshots;
     struct postgres_pool *pool; // NULL: no snapshots
+    struct failed *failed;      // NULL: no file for failed rows
+    struct delivery *delivery;
     struct postgres_source *postgres;
     struct recorded_source *recorded;
     struct source_identity identity;
@@ -44,12 +48,11 @@ struct router {
     uv_work_t counting; // of descriptors
     int64_t counted;    // what it found
     bool counts;        // `counting` is under way
-    bool paused;        // the source, because the workers are behind
+    bool paused;        // the source: the workers are behind, or a file of rows is held
     bool drained;       // every client has gone
     bool waits_for_setup;
     int exit_code;
-    bool asking;                           // the source should ask at the end of the turn
-    const struct transaction *transaction; // the one under way
+    bool asking;    // the source should ask at the end of the turn
     bool resetting; // what comes was committed before the subscribers are told to begin anew
     uv_timer_t tick;
     uv_prepare_t end_of_turn;
@@ -57,9 +60,6 @@ struct router {
 };
 
 // ---- router_watch.c ----
-
-// What a script's file is called by who watches: without the folder.
-const char *router_script_name(const struct router *router, const char *file);
 
 // The scripts have been loaded: from now on they are counted, and told of.
 void router_note_scripts(struct router *router);

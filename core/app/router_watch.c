@@ -15,18 +15,13 @@
 #define NOTHING_HERE                                                                               \
     "404 Not Found: there are /health, /ready, /status (JSON) and /metrics (Prometheus)\n"
 
-const char *router_script_name(const struct router *router, const char *file)
-{
-    return file + strlen(router->settings->scripts) + 1;
-}
-
 void router_note_scripts(struct router *router)
 {
     router->loaded = clock_now();
     metrics_know(&router->metrics, CLIENTS_SCRIPT);
     for (size_t i = 0; i < script_table_count(router->script); i++)
         metrics_know(&router->metrics,
-                     router_script_name(router, script_table_file(router->script, i)));
+                     script_name(router->script, script_table_file(router->script, i)));
 }
 
 // ---- gathering ----
@@ -111,7 +106,7 @@ static void gather_scripts(const struct router *router, struct status *status)
     status->table_count = script_table_count(router->script);
     status->tables = tables = memory_new((status->table_count + 1) * sizeof *tables);
     for (size_t i = 0; i < status->table_count; i++) {
-        const char *file = router_script_name(router, script_table_file(router->script, i));
+        const char *file = script_name(router->script, script_table_file(router->script, i));
         figures = figures_of(router, file);
         tables[i] = (struct status_script){file, figures->rows, figures->events, figures->errors};
     }
@@ -144,6 +139,10 @@ static void gather(const struct router *router, struct status *status)
         .scripts_loaded = router->loaded,
         .lua_memory = script_memory(router->script),
         .lua_memory_limit = settings_script_limits(settings).memory,
+        .held = delivery_held(router->delivery),
+        .failed_rows = delivery_failures(router->delivery),
+        .failed_file = settings->failed,
+        .failed_missing = router->failed ? failed_missing(router->failed) : 0,
         .process = router->process,
     };
     status->has_ends = history_ends(router->history, &status->oldest, &status->newest);

@@ -189,6 +189,17 @@ static void write_scripts(const struct status *status, struct buffer *out)
     buffer_append_byte(out, '}');
 }
 
+static void write_delivery(const struct status *status, struct buffer *out)
+{
+    begin(out, "delivery", '{');
+    boolean(out, "held", status->held != NULL);
+    text(out, "state", status->held ? status->held : "ok");
+    number(out, "failed_rows", status->failed_rows);
+    text(out, "failed_file", status->failed_file);
+    number(out, "failed_not_written", status->failed_missing);
+    buffer_append_byte(out, '}');
+}
+
 static void write_clients(const struct status *status, struct buffer *out)
 {
     begin(out, "clients", '{');
@@ -210,6 +221,7 @@ void status_write_json(const struct status *status, struct buffer *out)
     number(out, "port", (uint64_t)status->port);
     known(out, "admin_port", status->admin_port > 0 ? status->admin_port : -1);
     write_source(status, out);
+    write_delivery(status, out);
     write_history(status, out);
     write_clients(status, out);
     number(out, "topics", status->topics);
@@ -243,6 +255,9 @@ void status_log(const struct status *status)
                          LOG_NUMBER("history_bytes", (int64_t)status->history_bytes),
                          LOG_NUMBER("lua_memory_bytes", (int64_t)status->lua_memory),
                          LOG_NUMBER("script_errors", (int64_t)errors),
+                         LOG_NUMBER("failed_rows", (int64_t)status->failed_rows),
+                         LOG_NUMBER("failed_not_written", (int64_t)status->failed_missing),
+                         LOG_TEXT("delivery", status->held ? status->held : "ok"),
                          LOG_TEXT("position", position), LOG_TEXT("safe_lsn", safe),
                          LOG_TEXT("flushed_lsn", flushed),
                          LOG_NUMBER("lag_bytes", source->lag_bytes),

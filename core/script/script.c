@@ -288,6 +288,11 @@ const char *script_table_file(const struct script *script, size_t index)
     return script->tables[index].file;
 }
 
+const char *script_name(const struct script *script, const char *file)
+{
+    return file + strlen(script->vm->folder) + 1;
+}
+
 uint64_t script_hash(const struct script *script)
 {
     return script->vm->hash;

@@ -129,6 +129,13 @@ void postgres_fail(struct postgres_source *source, const struct fault *fault)
     postgres_report(source, fault);
 }
 
+void postgres_start_over(struct postgres_source *source)
+{
+    disconnect(source);
+    source->state = POSTGRES_RESTING;
+    postgres_wake(source, BACKOFF_FIRST);
+}
+
 void postgres_fail_as(struct postgres_source *source, const char *sentence, const char *said)
 {
     struct fault fault;
@@ -284,6 +291,15 @@ void postgres_source_pause(struct postgres_source *source, bool paused)
     source->paused = paused;
     if (source->state == POSTGRES_STREAMING)
         postgres_stream_brake(source);
+}
+
+void postgres_source_hold(struct postgres_source *source, bool held)
+{
+    if (!source || source->held == held)
+        return;
+    source->held = held;
+    if (!held)
+        postgres_stream_release(source);
 }
 
 void postgres_source_progress(const struct postgres_source *source,

@@ -85,9 +85,12 @@ struct postgres_source {
     } last;            // the newest transaction of which anything was delivered
     bool cut;          // but not all of it
     uint32_t cut_next; // the first of its changes that was not
-    bool unproven;    // it is not certain yet that the log is the one that `last` and `safe` are of
-    uint64_t heard;   // the last message's uv_now
-    uint64_t silence; // milliseconds without a message after which the server counts as dead
+    bool unproven; // it is not certain yet that the log is the one that `last` and `safe` are of
+    bool held;     // what comes is thrown away, and read anew when it is held no more
+    bool missed;   // what this connection brings does not follow what is held
+    uint64_t held_end; // of the transaction that is kept by who held the stream; 0: none to its end
+    uint64_t heard;    // the last message's uv_now
+    uint64_t silence;  // milliseconds without a message after which the server counts as dead
 };
 
 // ---- postgres_source.c ----
@@ -103,6 +106,8 @@ void postgres_fail_broken(struct postgres_source *source);
 void postgres_fail_result(struct postgres_source *source, const PGresult *result);
 // The sentence without ending anything: standing by.
 void postgres_report(struct postgres_source *source, const struct fault *fault);
+// Ends the connection and makes it anew at once, where nothing is wrong.
+void postgres_start_over(struct postgres_source *source);
 // It makes no sense to try again.
 void postgres_end(struct postgres_source *source, const struct fault *fault);
 
@@ -143,6 +148,8 @@ void postgres_stream_proceed(struct postgres_source *source, bool readable);
 void postgres_stream_tick(struct postgres_source *source);
 void postgres_stream_farewell(struct postgres_source *source); // a last status
 void postgres_stream_brake(struct postgres_source *source);    // `paused` changed
+
+void postgres_stream_release(struct postgres_source *source); // it is held no more
 
 // pgoutput_deliver: `user` is the source.
 void postgres_stream_deliver(void *user, struct transaction *transaction);

@@ -13,25 +13,15 @@
 #define STATUS_MILLISECONDS 1000
 #define SILENCE_FIRST 5000 // milliseconds; twice as long each time that nothing came of it:
 #define SILENCE_LAST 60000 // a server may be silent while it decodes a very large transaction
-#define EPOCH_2000 946684800000000
 
 // ---- positions back ----
 
-static void put_number(unsigned char *bytes, uint64_t number)
-{
-    for (int i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)(number >> (56 - 8 * i));
-}
-
 static void put_status(struct postgres_source *source, uint64_t flushed, bool ask)
 {
-    unsigned char status[34] = {'r'};
-    put_number(status + 1, source->safe);
-    put_number(status + 9, flushed);
-    put_number(status + 17, flushed);
-    put_number(status + 25, (uint64_t)(clock_now() - EPOCH_2000));
-    status[33] = ask;
-    PQputCopyData(source->conn, (const char *)status, sizeof status);
+    char status[WIRE_STATUS_SIZE];
+    uint64_t written = source->held ? source->server_end : source->safe;
+    wire_status(status, written, flushed, clock_now(), ask);
+    PQputCopyData(source->conn, status, sizeof status);
 }
 
 static void acknowledge(struct postgres_source *source, uint64_t flushed)
@@ -43,7 +33,8 @@ static void acknowledge(struct postgres_source *source, uint64_t flushed)
 
 // The slot is held back, so that a restart reads its history anew. A server that stops waits until what
 // it sent is flushed, or, where that is unknown (0), written: hence the second status. Where nothing is
-// in flight `safe` follows the server's own position, so that WAL of other tables is freed in time.
+// in flight `safe` follows the server's own position, so that WAL of other tables is freed in time. What is thrown
+// away while the stream is held counts as written too, or the server could not stop; only flushed moves the slot.
 static void send_status(struct postgres_source *source, bool ask)
 {
     int64_t now = (int64_t)uv_now(source->loop);
@@ -134,8 +125,24 @@ void postgres_stream_deliver(void *user, struct transaction *transaction)
     uint64_t end_lsn = transaction->last ? transaction->end_lsn : 0;
     note_last(source, transaction);
     source->callbacks.transaction(source->user, transaction);
-    if (end_lsn)
+    if (end_lsn && source->held)
+        source->held_end = end_lsn;
+    else if (end_lsn)
         note_delivered(source, end_lsn);
+}
+
+void postgres_stream_release(struct postgres_source *source)
+{
+    uint64_t end = source->held_end;
+    source->held_end = 0;
+    if (source->gap[0])
+        return; // the next stream begins anew: what was held has no place in it
+    if (end && is_streaming(source) && !source->missed)
+        note_delivered(source, end);
+    else if (end)
+        source->safe = end; // the next stream begins there
+    if (is_streaming(source) && source->missed)
+        postgres_start_over(source);
 }
 
 // ---- messages in ----
@@ -148,7 +155,8 @@ static void on_data(struct postgres_source *source, struct wire *wire)
     struct fault fault;
     if (end > source->server_end)
         source->server_end = end;
-    if (pgoutput_feed(source->decoder, wire->at, wire_left(wire), &fault) < 0)
+    source->missed |= source->held;
+    if (!source->held && pgoutput_feed(source->decoder, wire->at, wire_left(wire), &fault) < 0)
         postgres_fail(source, &fault);
 }
 
@@ -169,7 +177,8 @@ static void on_keepalive(struct postgres_source *source, struct wire *wire)
         return;
     if (end > source->server_end)
         source->server_end = end;
-    if (!pgoutput_in_transaction(source->decoder) && postgres_prove_passed(source, end))
+    if (!source->held && !pgoutput_in_transaction(source->decoder) &&
+        postgres_prove_passed(source, end))
         pass(source, end);
     if (asked && is_streaming(source))
         send_status(source, false);
@@ -308,6 +317,11 @@ void postgres_stream_begin(struct postgres_source *source)
     if (source->silence == 0)
         source->silence = SILENCE_FIRST;
     source->identity.gap = source->gap[0] ? source->gap : NULL;
+    if (source->gap[0]) {
+        source->held = false;
+        source->held_end = 0;
+    }
+    source->missed = source->held;
     if (source->safe == 0)
         source->safe = source->acknowledged = source->confirmed;
     source->unproven = source->confirmed < source->safe || source->cut;

@@ -37,6 +37,8 @@ const char *script_table_schema(const struct script *script, size_t index);
 const char *script_table_name(const struct script *script, size_t index);
 
 const char *script_table_file(const struct script *script, size_t index); // with its folder
+// The same, or any script's file, as those who watch know it: "tables/trades.lua".
+const char *script_name(const struct script *script, const char *file);
 
 size_t script_memory(const struct script *script); // bytes in use by the VM
 uint64_t script_hash(const struct script *script); // of the names and contents of all files loaded

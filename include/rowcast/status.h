@@ -57,7 +57,11 @@ struct status {
     int64_t scripts_loaded; // microseconds
     const struct status_script *tables;
     size_t table_count;
-    uint64_t client_errors; // that client.lua raised
+    uint64_t client_errors;  // that client.lua raised
+    const char *held;        // what the stream is held at, and why; NULL: it is not
+    const char *failed_file; // NULL: failed rows are not written
+    uint64_t failed_rows;    // whose script failed
+    uint64_t failed_missing; // transactions that should be in the file and are not
     size_t lua_memory, lua_memory_limit;
     struct process_figures process;
 };

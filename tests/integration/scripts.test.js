@@ -175,7 +175,7 @@ end }
     });
 
     for (const [at, way] of ways.entries()) {
-        it(`costs a line in the log, and not the other rows: ${way}`, async () => {
+        it(`is told, and costs the other rows nothing: ${way}`, async () => {
             const before_ = rowcast.lines('row_script_failed').length;
             rowcast.feed(
                 transaction(at, trade('a', 3 * at), trade('a', 3 * at + 1, { user_wallet: way }), trade('a', 3 * at + 2)),
@@ -185,8 +185,12 @@ end }
                 [3 * at, 3 * at + 2],
             );
             await client.expectNothing();
-            const { level, message, script, traceback } = await rowcast.logged('row_script_failed', {}, before_ + 1);
-            assert.equal(rowcast.lines('row_script_failed').length, before_ + 1);
+            rowcast.signal('SIGUSR1');
+            await rowcast.logged('status', { failed_rows: at + 1 });
+            const [told, ...more] = rowcast.lines('row_script_failed').slice(before_);
+            assert.equal(more.length, 0);
+            if (!told) return; // the same line of the script has failed three times already: it is counted
+            const { level, message, script, traceback } = told;
             assert.equal(level, 'error');
             assert.match(script, /tables\/trades\.lua/);
             assert.match(message, /tables\/trades\.lua:\d+: ./);

@@ -87,6 +87,27 @@ static void a_slot_that_keeps_too_much_degrades(void **state)
            "\"slot\":\"keeps 5.0 GiB\"}}\n");
 }
 
+static void a_held_stream_is_not_ready_and_says_why(void **state)
+{
+    (void)state;
+    struct health health = {.source_ok = true,
+                            .scripts_ok = true,
+                            .source = "ok",
+                            .scripts = "ok",
+                            .held = true,
+                            .delivery = "held at 0/1: bad row 7"};
+    expect(&health, false,
+           "{\"status\":\"unavailable\",\"checks\":{\"source\":\"ok\",\"scripts\":\"ok\","
+           "\"delivery\":\"held at 0/1: bad row 7\"}}\n");
+    struct buffer out;
+    buffer_init(&out, 4096);
+    health_write_ready(&health, HEALTH_PUBLIC, &out);
+    buffer_append_byte(&out, '\0');
+    assert_null(strstr(out.bytes, "row 7"));
+    assert_non_null(strstr(out.bytes, HEALTH_DELIVERY_HELD));
+    buffer_release(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +117,7 @@ int main(void)
         cmocka_unit_test(draining_is_not_ready),
         cmocka_unit_test(the_public_is_not_told_where_the_database_is),
         cmocka_unit_test(a_slot_that_keeps_too_much_degrades),
+        cmocka_unit_test(a_held_stream_is_not_ready_and_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

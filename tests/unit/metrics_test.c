@@ -13,7 +13,8 @@
 
 #include "rowcast/status.h"
 
-static const struct health health = {true, true, false, "ok", false, "ok"};
+static const struct health health = {
+    .source_ok = true, .scripts_ok = true, .source = "ok", .scripts = "ok"};
 
 static struct status nothing(void)
 {
@@ -130,6 +131,33 @@ static void scripts_have_figures_of_their_own(void **state)
     metrics_release(&metrics);
 }
 
+static void a_held_stream_and_failed_rows_are_told(void **state)
+{
+    (void)state;
+    struct metrics metrics;
+    struct status status = nothing();
+    metrics_init(&metrics);
+    struct buffer out = written(&metrics, &status);
+    expect_line(&out, "rowcast_held 0");
+    buffer_release(&out);
+    status.held = "held at 0/1";
+    status.failed_rows = 7;
+    status.failed_file = "f.jsonl";
+    status.failed_missing = 2;
+    out = written(&metrics, &status);
+    expect_line(&out, "rowcast_held 1");
+    expect_line(&out, "rowcast_failed_rows_total 7");
+    expect_line(&out, "rowcast_failed_not_written_total 2");
+    buffer_clear(&out);
+    status_write_json(&status, &out);
+    buffer_append_byte(&out, '\0');
+    assert_non_null(
+        strstr(out.bytes, "\"delivery\":{\"held\":true,\"state\":\"held at 0/1\",\"failed_rows\":7,"
+                          "\"failed_file\":\"f.jsonl\",\"failed_not_written\":2}"));
+    buffer_release(&out);
+    metrics_release(&metrics);
+}
+
 static void what_is_not_known_is_left_out(void **state)
 {
     (void)state;
@@ -206,6 +234,7 @@ int main(void)
         cmocka_unit_test(names_that_scripts_make_up_are_bounded),
         cmocka_unit_test(close_codes_have_names),
         cmocka_unit_test(scripts_have_figures_of_their_own),
+        cmocka_unit_test(a_held_stream_and_failed_rows_are_told),
         cmocka_unit_test(what_is_not_known_is_left_out),
         cmocka_unit_test(workers_are_summed),
         cmocka_unit_test(the_status_is_json),
