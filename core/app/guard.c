@@ -11,7 +11,10 @@
 void guard_init(struct guard *guard, const char *slot, int64_t limit, int64_t replay_wal)
 {
     *guard = (struct guard){
-        .terms = {slot, (uint64_t)limit, (uint64_t)replay_wal, true},
+        .terms = {.name = slot,
+                  .limit = (uint64_t)limit,
+                  .replay_wal = (uint64_t)replay_wal,
+                  .read = true},
     };
 }
 
@@ -88,6 +91,7 @@ bool guard_look(struct guard *guard, const struct slot *slot, struct health *hea
 {
     char sentence[HEALTH_SENTENCE];
     look_at_unseen(guard, slot);
+    guard->terms.held = health->held;
     if (slot->seen == 0)
         return false;
     enum slot_risk risk = slot_risk(slot, guard->terms.limit, guard->risk);

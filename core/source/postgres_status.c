@@ -115,8 +115,10 @@ static void report_risk(struct report *report)
     const struct postgres_config *config = report->config;
     const struct slot *figures = &report->facts->figures;
     enum slot_risk risk = slot_risk(figures, config->slot_limit, SLOT_SAFE);
-    struct slot_terms terms = {config->slot, config->slot_limit, config->replay_wal,
-                               report->facts->pid != NULL};
+    struct slot_terms terms = {.name = config->slot,
+                               .limit = config->slot_limit,
+                               .replay_wal = config->replay_wal,
+                               .read = report->facts->pid != NULL};
     if (risk == SLOT_SAFE)
         return;
     struct buffer text;

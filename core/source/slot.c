@@ -98,6 +98,9 @@ static void append_cause(const struct slot *slot, enum slot_risk risk,
                            "remove it with: rowcast db drop");
     } else if (is_held_by_transaction(slot)) {
         append_holder(slot, text);
+    } else if (terms->held) {
+        buffer_append_text(text, " The stream is held at a row whose script fails. Mend the script "
+                                 "and reload it (kill -HUP), or start with --on-error skip");
     } else if (slot->lag_bytes > slot->retained / 2) {
         buffer_append_text(text, " The router is ");
         append_size(text, slot->lag_bytes);

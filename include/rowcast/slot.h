@@ -57,6 +57,7 @@ struct slot_terms {
     uint64_t limit;
     uint64_t replay_wal;
     bool read; // somebody reads it
+    bool held; // but stands still at a row whose script fails
 };
 
 // One sentence or more: how much is kept, why, and the command that changes it. For SLOT_EXTENDED to

@@ -62,15 +62,21 @@ static void the_server_s_words_are_read(void **state)
     assert_int_equal(slot_wal_parse("new in 2040"), SLOT_WAL_UNKNOWN);
 }
 
-static void expect(const struct slot *slot, enum slot_risk risk, bool read, const char *sentence)
+static void expect_of(const struct slot *slot, enum slot_risk risk, const struct slot_terms *terms,
+                      const char *sentence)
 {
-    struct slot_terms terms = {"s", LIMIT, 20 * MIB, read};
     struct buffer text;
     buffer_init(&text, 4096);
-    slot_explain(slot, risk, &terms, &text);
+    slot_explain(slot, risk, terms, &text);
     buffer_append_byte(&text, '\0');
     assert_string_equal(text.bytes, sentence);
     buffer_release(&text);
+}
+
+static void expect(const struct slot *slot, enum slot_risk risk, bool read, const char *sentence)
+{
+    struct slot_terms terms = {"s", LIMIT, 20 * MIB, read, false};
+    expect_of(slot, risk, &terms, sentence);
 }
 
 static void a_slot_that_nobody_reads(void **state)
@@ -115,6 +121,19 @@ static void one_whose_reader_is_behind(void **state)
            "written than scripts and network can take");
 }
 
+static void one_whose_reader_stands_still(void **state)
+{
+    (void)state;
+    struct slot slot = slot_of(SLOT_WAL_RESERVED, 150, 10);
+    struct slot_terms terms = {"s", LIMIT, 20 * MIB, true, true};
+    slot.lag_bytes = 120 * MIB;
+    expect_of(
+        &slot, SLOT_OVER_LIMIT, &terms,
+        "The replication slot \"s\" makes the server keep 150.0 MiB of WAL, and slot_limit is "
+        "100.0 MiB. The stream is held at a row whose script fails. Mend the script and "
+        "reload it (kill -HUP), or start with --on-error skip");
+}
+
 static void one_that_is_held_back_for_a_restart(void **state)
 {
     (void)state;
@@ -136,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_slot_that_nobody_reads),
         cmocka_unit_test(one_that_an_open_transaction_holds),
         cmocka_unit_test(one_whose_reader_is_behind),
+        cmocka_unit_test(one_whose_reader_stands_still),
         cmocka_unit_test(one_that_is_held_back_for_a_restart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
