@@ -42,6 +42,12 @@ bool transaction_full(const struct transaction *transaction, size_t max_bytes)
            transaction->arena.size >= max_bytes;
 }
 
+bool transaction_part_full(const struct transaction *part)
+{
+    return part->change_count >= TRANSACTION_PART_CHANGES ||
+           part->arena.size >= TRANSACTION_PART_BYTES;
+}
+
 const char *change_op_name(enum change_op op)
 {
     static const char *const names[] = {

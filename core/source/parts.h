@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Collects the changes of one transaction after the other and hands them over: whole within the
-// bounds of change.h, beyond them change by change. Private to this room.
+// bounds of change.h, beyond them in parts. Private to this room.
 #ifndef ROWCAST_SOURCE_PARTS_H
 #define ROWCAST_SOURCE_PARTS_H
 
@@ -13,7 +13,7 @@ struct parts {
     size_t max_bytes;         // of memory, within which a transaction is handed over whole
     struct transaction *open; // what is being filled: the transaction, or its next part
     uint32_t next_index;      // of the next change in the transaction
-    bool cut;                 // the bounds were passed: each change is a part of its own
+    bool cut;                 // the bounds were passed: `open` is a part
     uint64_t serial;          // changes with `open`: what was made in another one's arena has gone
 };
 
@@ -25,7 +25,5 @@ struct change *parts_add(struct parts *parts);
 
 void parts_end(struct parts *parts, uint64_t end_lsn); // delivers the rest, with `last`
 void parts_drop(struct parts *parts);                  // forgets an open transaction
-
-struct relation *relation_copy(struct arena *arena, const struct relation *relation);
 
 #endif

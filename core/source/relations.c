@@ -138,6 +138,18 @@ void relations_describe(struct relations *relations, struct wire *wire)
                                      .relation = relation};
 }
 
+static struct relation *copy_relation(struct arena *arena, const struct relation *relation)
+{
+    struct relation *copy =
+        relation_new(arena, relation->schema, relation->table, relation->column_count);
+    for (uint32_t i = 0; i < relation->column_count; i++) {
+        const struct column *column = &relation->columns[i];
+        copy->columns[i] = *column;
+        copy->columns[i].name = arena_copy(arena, column->name, column->name_size);
+    }
+    return copy;
+}
+
 const struct relation *relations_get(struct relations *relations, uint32_t oid,
                                      const struct parts *parts)
 {
@@ -145,7 +157,7 @@ const struct relation *relations_get(struct relations *relations, uint32_t oid,
     if (!known)
         return NULL;
     if (known->copy_serial != parts->serial) {
-        known->copy = relation_copy(&parts->open->arena, known->relation);
+        known->copy = copy_relation(&parts->open->arena, known->relation);
         known->copy_serial = parts->serial;
     }
     return known->copy;

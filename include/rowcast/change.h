@@ -81,9 +81,12 @@ struct change {
 };
 
 // The bounds within which a transaction is handed over whole, so that ctx.rows sees siblings. Beyond
-// them it comes in parts of one change each. Functions of the stream alone, so ids stay equal everywhere.
+// them it comes in parts: what was collected up to there, then smaller ones. Functions of the stream alone, so ids
+// stay equal everywhere.
 #define TRANSACTION_MAX_CHANGES 10000
 #define TRANSACTION_MAX_BYTES (32u << 20)
+#define TRANSACTION_PART_CHANGES 1000
+#define TRANSACTION_PART_BYTES (1u << 20)
 
 // A committed transaction, or a part of one that passed the bounds; or the rows of a snapshot (not whole,
 // with the time at which it was taken and a position behind all that it contains). Owns everything it points to.
@@ -106,6 +109,7 @@ void transaction_free(struct transaction *transaction); // NULL is fine
 struct change *transaction_add(struct transaction *transaction);
 // It has TRANSACTION_MAX_CHANGES, or so many bytes of memory.
 bool transaction_full(const struct transaction *transaction, size_t max_bytes);
+bool transaction_part_full(const struct transaction *part); // the bounds of a smaller part
 
 const char *change_op_name(enum change_op op); // "insert", ...
 

@@ -152,12 +152,31 @@ static void within_the_bounds_it_is_whole(void **state)
     assert_int_equal(seen.whole, 1);
 }
 
-static void beyond_the_bounds_each_change_is_a_part(void **state)
+static void beyond_the_bounds_it_comes_in_parts(void **state)
 {
     (void)state;
-    struct seen seen = run(TRANSACTION_MAX_CHANGES + 3);
-    assert_int_equal(seen.parts, TRANSACTION_MAX_CHANGES + 3);
+    struct seen seen = run(TRANSACTION_MAX_CHANGES + 1);
+    assert_int_equal(seen.parts, 2);
     assert_int_equal(seen.whole, 0);
+    seen = run(TRANSACTION_MAX_CHANGES + 2 * TRANSACTION_PART_CHANGES + 1);
+    assert_int_equal(seen.parts, 4);
+    assert_int_equal(seen.whole, 0);
+}
+
+static void a_part_of_large_changes_is_short(void **state)
+{
+    (void)state;
+    struct seen seen = {0};
+    struct parts parts = {.deliver = see, .user = &seen};
+    parts_begin(&parts, 77, 5, 1000);
+    for (int i = 0; i <= TRANSACTION_MAX_CHANGES; i++)
+        add_row(&parts, i);
+    assert_int_equal(seen.parts, 1);
+    arena_new(&parts.open->arena, TRANSACTION_PART_BYTES);
+    add_row(&parts, TRANSACTION_MAX_CHANGES + 1);
+    assert_int_equal(seen.parts, 2);
+    parts_end(&parts, 99);
+    assert_int_equal(seen.parts, 3);
 }
 
 static void a_dropped_transaction_is_not_delivered(void **state)
@@ -181,7 +200,8 @@ int main(void)
         cmocka_unit_test(full_by_changes_or_bytes),
         cmocka_unit_test(operations_have_names),
         cmocka_unit_test(within_the_bounds_it_is_whole),
-        cmocka_unit_test(beyond_the_bounds_each_change_is_a_part),
+        cmocka_unit_test(beyond_the_bounds_it_comes_in_parts),
+        cmocka_unit_test(a_part_of_large_changes_is_short),
         cmocka_unit_test(a_dropped_transaction_is_not_delivered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
