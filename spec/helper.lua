@@ -117,6 +117,31 @@ function helper.raised(call, ...)
   return message
 end
 
+local LARGEST = 1024 * 1024 -- bytes of a column that scripts read, with the usual lua_memory
+local REFUSED = {
+  "index", "newindex", "call", "tostring", "concat", "lt", "le", "add", "sub", "mul", "div", "mod",
+  "pow", "unm",
+}
+local texts = setmetatable({}, { __mode = "k" })
+
+local function same(a, b)
+  return texts[a] == texts[b]
+end
+
+-- What a column of more bytes is for scripts: it can be measured, compared, and put into an event.
+local function large(name, text)
+  local value = newproxy(true)
+  local meta = getmetatable(value)
+  local reason = "the column '%s' holds %d bytes: a value of more than %d is not read by scripts"
+  local function refuse() error(reason:format(name, #text, LARGEST), 2) end
+  for _, method in ipairs(REFUSED) do meta["__" .. method] = refuse end
+  meta.__len = function() return #text end
+  meta.__eq = same
+  meta.__metatable = false
+  texts[value] = text
+  return value
+end
+
 -- A row whose NULLs (rowcast.null) read nil, and are null again in rowcast.extend.
 function helper.row(columns)
   if columns == nil or nulls[columns] then return columns end
@@ -124,6 +149,8 @@ function helper.row(columns)
   for name, value in pairs(columns) do
     if value == rowcast.null then
       missing[#missing + 1] = name
+    elseif type(value) == "string" and #value > LARGEST then
+      row[name] = large(name, value)
     else
       row[name] = value
     end

@@ -26,6 +26,18 @@ describe("a row", function()
     assert.same({ a = 2, b = rowcast.null, c = 3 }, rowcast.extend(row, { a = 2, c = 3 }))
     assert.equal(1, row.a)
   end)
+
+  it("gives a large value to be measured, compared and passed on, not to be read", function()
+    local text = ("x"):rep(1024 * 1024 + 1)
+    local row, other = helper.row { v = text }, helper.row { v = text }
+    assert.equal("userdata", type(row.v))
+    assert.equal(#text, #row.v)
+    assert.is_true(row.v == other.v)
+    assert.is_false(row.v == helper.row({ v = text .. "y" }).v)
+    local message = helper.raised(function() return row.v .. "y" end)
+    assert.matches("the column 'v' holds 1048577 bytes", message, 1, true)
+    assert.equal("string", type(helper.row({ v = ("x"):rep(1024 * 1024) }).v))
+  end)
 end)
 
 describe("ctx.rows", function()

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "rowcast/json.h"
+#include "rowcast/large.h"
 #include "rowcast/row.h"
 
 #define EXACT_INTEGER 9007199254740992.0 // 2^53
@@ -213,9 +214,12 @@ static void write_table(lua_State *lua, int index, struct buffer *out, int depth
 
 static void write_userdata(lua_State *lua, int index, struct buffer *out)
 {
-    if (!row_is(lua, index))
+    if (row_is(lua, index))
+        row_write_json(lua, index, out);
+    else if (large_is(lua, index))
+        large_write_json(lua, index, out);
+    else
         luaL_error(lua, "only tables, rows and plain values can go into an event");
-    row_write_json(lua, index, out);
 }
 
 static void write_value(lua_State *lua, int index, struct buffer *out, int depth)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "rowcast/json.h"
+#include "rowcast/large.h"
 #include "rowcast/memory.h"
 #include "rowcast/utf8.h"
 #include "rowcast/value.h"
@@ -129,6 +130,8 @@ static void push_value(lua_State *lua, const struct column *column, const struct
 {
     if (value->state != VALUE_TEXT)
         lua_pushnil(lua);
+    else if (large_beyond(lua, value))
+        large_push(lua, column, value);
     else if (column->array)
         push_array(lua, column->type, value->text, value->size);
     else
@@ -235,8 +238,8 @@ static void write_array(lua_State *lua, enum column_type type, const char *text,
     lua_pop(lua, 1);
 }
 
-static void write_value(lua_State *lua, const struct column *column, const struct value *value,
-                        struct buffer *out)
+void row_write_value(lua_State *lua, const struct column *column, const struct value *value,
+                     struct buffer *out)
 {
     if (value->state != VALUE_TEXT)
         buffer_append_text(out, "null");
@@ -327,7 +330,7 @@ void row_write_json(lua_State *lua, int index, struct buffer *out)
             json_write(lua, -1, out);
             lua_pop(lua, 1);
         } else {
-            write_value(lua, column, &row->values[i], out);
+            row_write_value(lua, column, &row->values[i], out);
         }
     }
     if (fields) {

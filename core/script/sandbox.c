@@ -8,6 +8,7 @@
 
 #include "rowcast/context.h"
 #include "rowcast/json.h"
+#include "rowcast/large.h"
 #include "rowcast/loader.h"
 #include "rowcast/log.h"
 #include "rowcast/row.h"
@@ -431,6 +432,7 @@ void sandbox_setup(lua_State *lua)
     open_libraries(lua);
     make_array_metatable(lua);
     row_setup(lua);
+    large_setup(lua);
     context_setup(lua);
     lua_newtable(lua); // [environment]
     add_base(lua);

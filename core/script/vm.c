@@ -10,12 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowcast/large.h"
 #include "rowcast/memory.h"
 
 #define HOOK_INTERVAL 10000 // instructions between two looks at the budget
 
 // Room for the little that the host does in the VM while no script runs.
 #define HEADROOM (256 * 1024)
+
+// A column of more than this part of the memory is not brought into it: scripts may need several copies.
+#define LARGEST_PART 16
 
 #define POSITION_SIZE 256
 
@@ -126,6 +130,8 @@ static int add_traceback(lua_State *lua)
         write_position(lua, position, sizeof position);
         message = lua_pushfstring(lua, "%s: %s", position, message);
     }
+    if (large_push_reason(lua))
+        message = lua_pushfstring(lua, "%s: %s", message, lua_tostring(lua, -1));
     luaL_traceback(lua, lua, message, 1);
     return 1;
 }
@@ -156,6 +162,7 @@ struct vm *vm_new(const char *folder, size_t memory_limit)
         goto fail;
     vm->memory = (size_t)lua_gc(vm->lua, LUA_GCCOUNT, 0) * 1024;
     vm->memory_limit = memory_limit + HEADROOM;
+    vm->largest_value = memory_limit / LARGEST_PART;
     vm->folder = memory_text(folder);
     vm->handler = LUA_NOREF;
     vm->hash = 0xcbf29ce484222325; // FNV-1a of nothing

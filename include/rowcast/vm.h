@@ -16,14 +16,15 @@ struct vm {
     lua_Alloc allocate; // LuaJIT's own
     void *allocate_user;
     size_t memory, memory_limit;
-    bool seldom;   // garbage is collected: most of the memory is free
-    int64_t steps; // left in this call
-    bool stopped;  // the budget is spent: every further instruction raises
+    size_t largest_value; // bytes of a column that scripts read; see large.h
+    bool seldom;          // garbage is collected: most of the memory is free
+    int64_t steps;        // left in this call
+    bool stopped;         // the budget is spent: every further instruction raises
     // Registry references: made once, looked up without allocating.
     int traceback, invoke; // the message handler, the caller of bodies
     int environment;       // what scripts see as globals
     int context, rows;     // the one ctx, and its function `rows`
-    int array_metatable, row_metatable, list_metatable, change_metatable;
+    int array_metatable, row_metatable, large_metatable, list_metatable, change_metatable;
     int client_metatable, result_metatable;
     const char *folder;
     int handler;         // registry reference of the function under way, or LUA_NOREF

@@ -4,6 +4,7 @@
 
 const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
+const { Database, start } = require('./lib/database.js');
 const { serverVersion } = require('./lib/server.js');
 const { show } = require('./lib/shown.js');
 
@@ -326,6 +327,23 @@ describe('tables of every shape:', () => {
     it('rows beyond the limit, of which a notice is sent', (t) => notices(t, [1 << 18, 1 << 20, 3 << 20]));
 
     it('rows of 5 MB and more, of which a notice is sent', (t) => notices(t, [5 << 20, 40 << 20]));
+
+    // The script reads that column; its memory is 16 MiB.
+    it('a comment of 50 MB, of which a notice is sent, and its neighbours', async (t) => {
+        const database = await Database.create(t);
+        const { client, rowcast } = await start(t, database, ['a']);
+        const size = 50_000_000;
+        const comment = (id, content) =>
+            `insert into discussions (id, market_id, user_wallet, content) values ('${id}', 'a', 'w', ${content});`;
+        await database.sql(`begin; ${comment('before', "'x'")} ${comment('large', `repeat('x', ${size})`)}
+            ${comment('behind', "'y'")} commit`);
+        const [before, large, behind] = await client.events(3);
+        assert.deepEqual([before.data.content, behind.data.content], ['x', 'y']);
+        assert.deepEqual([large.type, large.market_id], ['discussion', 'a']);
+        assert.deepEqual(Object.keys(large.data), ['too_large']);
+        assert.ok(large.data.too_large > size && large.data.too_large < size + 1000, `${large.data.too_large}`);
+        assert.ok(!/row_script_failed/.test(rowcast.story), rowcast.story);
+    });
 });
 
 describe('a schema that changes in mid-stream', () => {

@@ -742,6 +742,101 @@ static void a_row_kept_beyond_its_transaction_is_refused(void **state)
     }
 }
 
+// ---- values that are too large for the VM ----
+
+#define LARGE 40000
+
+// Of one column `v` that holds so many bytes `x`, through a handler whose event has this as `v`.
+static const char *large(struct fixture *fixture, const char *type, const char *expression)
+{
+    static char text[LARGE + 1];
+    memset(text, 'x', LARGE);
+    fixture->limits.memory = 512 << 10; // a sixteenth of it is 32,768
+    encoded(fixture, type, text, expression);
+    return fixture->failure_count ? fixture->failures : fixture->events;
+}
+
+static void a_large_value_goes_out_as_it_is(void **state)
+{
+    struct fixture *fixture = *state;
+    static char expected[LARGE + 64] = "{\"type\":\"t\",\"v\":\"";
+    size_t head = strlen(expected);
+    memset(expected + head, 'x', LARGE);
+    strcpy(expected + head + LARGE, "\"}\n");
+    assert_string_equal(large(fixture, "text", "new.v"), expected);
+    assert_string_equal(large(fixture, "text", "rowcast.extend(new, { w = new.v }).w"), expected);
+}
+
+static void a_large_value_beyond_the_limit_is_told(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->limits.max_event = 2000;
+    assert_string_equal(large(fixture, "text", "new.v"),
+                        "{\"type\":\"t\",\"data\":{\"too_large\":40130}}\n");
+    assert_string_equal(large(fixture, "json", "new.v"),
+                        "{\"type\":\"t\",\"data\":{\"too_large\":40128}}\n");
+    assert_string_equal(large(fixture, "text[]", "{ new.v, new }"),
+                        "{\"type\":\"t\",\"data\":{\"too_large\":80141}}\n");
+}
+
+static void a_large_value_is_measured_and_compared(void **state)
+{
+    struct fixture *fixture = *state;
+    assert_string_equal(large(fixture, "text", "#new.v"), "{\"type\":\"t\",\"v\":40000}\n");
+    assert_string_equal(large(fixture, "text", "new.v == new.v and new.v ~= '' and new.v ~= nil"),
+                        "{\"type\":\"t\",\"v\":true}\n");
+
+    static char one[LARGE + 1], other[LARGE + 1];
+    memset(one, 'x', LARGE);
+    memset(other, 'x', LARGE);
+    handler(fixture, "update", "return { type = 'a', topic = 'x', same = new.v == old.v }");
+    begin_transaction(fixture);
+    const struct relation *t = relation(fixture, "v text");
+    change(fixture, CHANGE_UPDATE, t, ROW(one), ROW(other));
+    run(fixture);
+    assert_string_equal(fixture->events, "{\"type\":\"a\",\"same\":true}\n");
+    other[LARGE - 1] = 'y';
+    run(fixture);
+    assert_string_equal(fixture->events, "{\"type\":\"a\",\"same\":false}\n");
+}
+
+static void what_reads_a_large_value_is_told_the_column(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const expressions[] = {
+        "new.v .. 'x'",   "'x' .. new.v",     "tostring(new.v)",     "new.v:sub(1, 2)",
+        "new.v[1]",       "new.v < new.v",    "new.v + 1",           "string.sub(new.v, 1, 2)",
+        "#new.v:lower()", "('x'):rep(new.v)", "cjson.decode(new.v)", "('%s'):format(new.v)",
+    };
+    for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
+        large(fixture, "text", expressions[i]);
+        fails_with(fixture, "/tables/t.lua:2: ");
+        fails_with(fixture,
+                   "the column 'v' holds 40000 bytes: a value of more than 32768 is not read");
+    }
+}
+
+static void a_large_value_ends_with_its_transaction(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->limits.memory = 512 << 10;
+    write_file(fixture, "tables/t.lua",
+               "local kept\n"
+               "return { insert = function(new)\n"
+               "kept = kept or new.v\n"
+               "return { type = 'a', topic = 'x', size = #kept } end }");
+    load(fixture);
+    static char text[LARGE + 1];
+    memset(text, 'x', LARGE);
+    for (int i = 0; i < 2; i++) {
+        begin_transaction(fixture);
+        change(fixture, CHANGE_INSERT, relation(fixture, "v text"), ROW(text), NULL);
+        run(fixture);
+        assert_int_equal(fixture->failure_count, i);
+    }
+    fails_with(fixture, "a value was used after the call whose row it is of");
+}
+
 // ---- ctx ----
 
 static void ctx_tells_about_the_change(void **state)
@@ -992,6 +1087,11 @@ int main(void)
         TEST(extend_works_twice_and_on_tables),
         TEST(extend_checks_what_it_gets),
         TEST(a_row_kept_beyond_its_transaction_is_refused),
+        TEST(a_large_value_goes_out_as_it_is),
+        TEST(a_large_value_beyond_the_limit_is_told),
+        TEST(a_large_value_is_measured_and_compared),
+        TEST(what_reads_a_large_value_is_told_the_column),
+        TEST(a_large_value_ends_with_its_transaction),
         TEST(ctx_tells_about_the_change),
         TEST(ctx_cannot_be_written),
         TEST(ctx_rows_sees_siblings_both_ways),
