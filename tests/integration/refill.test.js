@@ -13,12 +13,16 @@ const { Database, start, tradeOf, tradesOf } = require('./lib/database.js');
 const costs = (events) => events.map((event) => Number(event.data.cost));
 const range = (from, count) => Array.from({ length: count }, (_, n) => from + n);
 
-// What the slot keeps behind the server's position, in bytes.
-async function held(database) {
-    const [row] = await database.sql(`
-        select pg_current_wal_lsn() - confirmed_flush_lsn from pg_replication_slots where slot_name = '${database.slot}'`);
+// How far the slot stands before a position of the log, in bytes.
+async function behind(database, position) {
+    const [row] = await database.sql(
+        `select pg_lsn '${position}' - confirmed_flush_lsn from pg_replication_slots where slot_name = '${database.slot}'`,
+    );
     return Number(row);
 }
+
+// What it keeps behind the server's position.
+const held = async (database) => behind(database, await database.sql('select pg_current_wal_lsn()'));
 
 describe('a router that was killed', () => {
     for (const end of ['kill', 'stop'])
@@ -82,7 +86,9 @@ describe('the slot', () => {
         await database.writeElsewhere();
         await database.sql(tradeOf('a', 1));
         const [event] = await client.events(1);
-        await until('the slot has followed', async () => (await held(database)) < 100000, () => rowcast.story);
+        const [end] = await database.sql('select pg_current_wal_lsn()');
+        const followed = async () => (await behind(database, end)) <= 0;
+        await until('the slot stands behind the event', followed, () => rowcast.story);
         await rowcast.stop();
         const second = await start(t, database, []);
         const { recovered, reason } = await second.client.subscribe('a', { since: event.id });
