@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "rowcast/commands.h"
+#include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 
 struct command {
@@ -96,6 +97,7 @@ int main(int argument_count, char **arguments)
 {
     const struct command *command = &commands[0];
     int first = 1;
+    memory_setup();
     if (argument_count > 1 && is_help(arguments[1]))
         return command_help(0, NULL);
     if (argument_count > 1 && strcmp(arguments[1], "--version") == 0)

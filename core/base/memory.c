@@ -2,11 +2,22 @@
 // Heap memory that is there or the process is not.
 #include "rowcast/memory.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define LARGE (1 << 20)       // pages of its own
+#define KEPT_ON_TOP (8 << 20) // of freed memory
+
+// By itself the C library takes each large piece that is freed as a reason to keep that much from then on.
+void memory_setup(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE);
+    mallopt(M_TRIM_THRESHOLD, KEPT_ON_TOP);
+}
 
 static void *must(void *memory)
 {

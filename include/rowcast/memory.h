@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+// Once, before the first of them: what is large goes back to the system when it is freed.
+void memory_setup(void);
+
 // All of these return memory that the caller frees with free(); none returns NULL.
 void *memory_new(size_t size); // zeroed
 void *memory_resize(void *memory, size_t size);

@@ -6,6 +6,7 @@ const assert = require('node:assert/strict');
 const { describe, it } = require('node:test');
 const { Database, start } = require('./lib/database.js');
 const { serverVersion } = require('./lib/server.js');
+const { resident, sanitized } = require('../hostile/process.js');
 const { show } = require('./lib/shown.js');
 
 // So many bytes that no compression makes small.
@@ -343,6 +344,23 @@ describe('tables of every shape:', () => {
         assert.deepEqual(Object.keys(large.data), ['too_large']);
         assert.ok(large.data.too_large > size && large.data.too_large < size + 1000, `${large.data.too_large}`);
         assert.ok(!/row_script_failed/.test(rowcast.story), rowcast.story);
+    });
+
+    // libpq keeps the room of the largest message of a connection, so one of these comes first.
+    it('comments of many MB, whose memory is given back', async (t) => {
+        const database = await Database.create(t);
+        const { client, rowcast } = await start(t, database, ['a']);
+        const comment = async (size) => {
+            const text = `values ('${size}', 'a', 'w', repeat('x', ${size} * 1000000))`;
+            await database.sql(`insert into discussions (id, market_id, user_wallet, content) ${text}`);
+            await client.events(1);
+        };
+        await comment(50);
+        const before = resident(rowcast.child.pid);
+        for (const size of [30, 20, 12, 5]) await comment(size);
+        const grown = resident(rowcast.child.pid) - before;
+        t.diagnostic(`grown by ${grown >> 10} KiB`);
+        if (!sanitized(rowcast.child.pid)) assert.ok(grown < 12 << 20, `it grew by ${grown} bytes`);
     });
 });
 
