@@ -45,6 +45,7 @@ function actions.subscribe(message)
     commands[i] = {
       subscribe = id,
       since = options.since[id],
+      after_lsn = options.after_lsn,
       snapshot = options.snapshot,
       events = options.events,
     }

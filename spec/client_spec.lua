@@ -110,6 +110,16 @@ describe("subscribing", function()
     )
   end)
 
+  it("passes on the position behind which to confirm, for each market", function()
+    assert.same(
+      { { subscribe = "a", after_lsn = "0/1F" }, { subscribe = "b", after_lsn = "0/1F" } },
+      script.message(
+        helper.client(),
+        '{"action":"subscribe","market_ids":["a","b"],"after_lsn":"0/1F"}'
+      )
+    )
+  end)
+
   it("passes on that a snapshot is wanted, for each market", function()
     assert.same(
       { { subscribe = "a", snapshot = true }, { subscribe = "b", since = "7f", snapshot = true } },
@@ -166,6 +176,7 @@ describe("subscribing", function()
       ['"since":7'] =
         "since must be an id, or with market_ids an object of an id for each market",
       ['"events":[]'] = "events must be an array of 1 to 16 event types",
+      ['"after_lsn":"7f"'] = "after_lsn must be a position in the log, like 0/16B3748",
       ['"snapshot":1'] = "snapshot must be true or false",
     }
     for option, sentence in pairs(wrong) do

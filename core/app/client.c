@@ -116,6 +116,7 @@ struct missed_events client_pop_work(struct client *client)
 
 void client_drop_work(struct client *client, struct topics *topics)
 {
+    list_leave(&client->await);
     while (client->work) {
         struct missed_events missed = client_pop_work(client);
         if (missed.topic != TOPIC_NONE)

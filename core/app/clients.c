@@ -31,6 +31,8 @@ struct clients *clients_new(const struct clients_config *config)
     map_init(&clients->by_ref);
     list_init(&clients->ready);
     list_init(&clients->joining);
+    list_init(&clients->awaiting);
+    clients->nearest = UINT64_MAX;
     return clients;
 }
 
@@ -45,9 +47,11 @@ void clients_set_server(struct clients *clients, struct server *server)
     clients->config.server = server;
 }
 
-void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots)
+void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots,
+                           struct postgres_pool *pool)
 {
     clients->config.snapshots = snapshots;
+    clients->config.pool = pool;
 }
 
 void clients_set_script(struct clients *clients, struct script *script)
@@ -159,6 +163,7 @@ void clients_tick(struct clients *clients, uint64_t now, bool connected)
     for_each(clients, clients->started ? clients_proceed : give_up);
     for_each(clients, clients_give_up_reading);
     snapshots_tick(clients->config.snapshots);
+    clients_hurry_awaiting(clients);
 }
 
 // ---- what the server says ----

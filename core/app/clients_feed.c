@@ -151,6 +151,7 @@ bool clients_feed(struct clients *clients)
         return false;
     snapshots_turn(clients->config.snapshots);
     clients_wake_joining(clients);
+    bool more = clients_wake_awaiting(clients);
     while ((first = list_first(&clients->ready)) && server_has_room(clients->config.server)) {
         if (until == 0)
             until = uv_hrtime() + FEED_TIME;
@@ -161,7 +162,7 @@ bool clients_feed(struct clients *clients)
         if (uv_hrtime() >= until)
             break;
     }
-    return list_first(&clients->ready) && server_has_room(clients->config.server);
+    return more || (list_first(&clients->ready) && server_has_room(clients->config.server));
 }
 
 uint32_t clients_behind(const struct clients *clients)

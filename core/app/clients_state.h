@@ -19,6 +19,9 @@ struct clients {
     struct list joining; // clients that join a snapshot with the stream,
     struct event_id fed; // woken when the history was here
     uint64_t fed_end;
+    struct list awaiting; // clients whose subscribe waits for the stream to pass a position;
+    uint64_t nearest;     // no such position is before this one
+    uint64_t awaited;     // the stream's when they were last looked at
     bool started;
     uint64_t now;
     bool connected;
@@ -57,6 +60,20 @@ bool clients_wait(const struct clients *clients,
 void clients_send_away(struct clients *clients, struct client *client, int code,
                        const char *reason);
 void clients_leave_alone(struct clients *clients, struct client *client); // it is closing
+
+// ---- reading one's writes: clients_lsn.c ----
+
+// Whether the next command has to wait for the stream to pass its after_lsn.
+bool clients_await_lsn(const struct clients *clients, const struct client *client,
+                       const struct script_command *command);
+// It does not, any more. False: because it is not possible, which the client was told.
+bool clients_check_lsn(struct clients *clients, struct client *client,
+                       const struct script_command *command);
+// The next command waits, perhaps for that.
+void clients_note_waiting(struct clients *clients, struct client *client);
+// Those that the stream has passed by now go on, for a bounded time. True: some are left.
+bool clients_wake_awaiting(struct clients *clients);
+void clients_hurry_awaiting(struct clients *clients); // once a second
 
 // ---- catching up: clients_feed.c ----
 

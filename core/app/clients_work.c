@@ -253,6 +253,8 @@ static void subscribe_to(struct clients *clients, struct client *client,
 static void subscribe(struct clients *clients, struct client *client,
                       const struct script_command *command)
 {
+    if (!clients_check_lsn(clients, client, command))
+        return;
     uint32_t topic = topics_take(clients->config.topics, command->topic, command->topic_size);
     struct filter *filter = command->types ? filter_new(command->types, command->type_count) : NULL;
     subscribe_to(clients, client, command, topic, filter);
@@ -345,15 +347,19 @@ bool clients_wait(const struct clients *clients, const struct client *client)
 {
     const struct script_command *command = clients_next_command(client);
     return command &&
-           ((!clients->started && needs_stream(command)) || is_ahead(clients, client, command));
+           ((!clients->started && needs_stream(command)) || is_ahead(clients, client, command) ||
+            clients_await_lsn(clients, client, command));
 }
 
 // Carries out the commands under way until one has to wait. True: all are done.
 static bool work_on(struct clients *clients, struct client *client)
 {
     while (client->work && !client->catchup) {
-        if (clients_wait(clients, client))
+        if (clients_wait(clients, client)) {
+            clients_note_waiting(clients, client);
             return false;
+        }
+        list_leave(&client->await);
         struct script_command *command = clients_next_command(client);
         if (command) {
             client->work->next++;

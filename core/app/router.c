@@ -323,7 +323,7 @@ static void start_snapshots(struct router *router)
     router->snapshots =
         snapshots_new(router->loop, &config, &clients_snapshots_callbacks, router->clients);
     snapshots_set_script(router->snapshots, router->script);
-    clients_set_snapshots(router->clients, router->snapshots);
+    clients_set_snapshots(router->clients, router->snapshots, router->pool);
 }
 
 static void ask_source(void *user)

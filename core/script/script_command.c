@@ -9,9 +9,11 @@
 
 #include "rowcast/clock.h"
 #include "rowcast/json.h"
+#include "rowcast/lsn.h"
 #include "rowcast/memory.h"
 
 #define MAX_TYPES 64 // in one subscribe
+#define MAX_OPTIONS 5
 
 struct parser {
     lua_State *lua;
@@ -223,6 +225,12 @@ static void parse_subscribe(struct parser *parser)
     parse_topic(parser, "subscribe");
     if (push_member(parser, "since"))
         command->since = take_string(parser, "since", &command->since_size);
+    if (push_member(parser, "after_lsn")) {
+        size_t size;
+        command->has_after_lsn = true;
+        if (lsn_parse(take_string(parser, "after_lsn", &size), &command->after_lsn) != 0)
+            refuse(parser->lua, "a subscribe command whose 'after_lsn' is not like 0/16B3748");
+    }
     if (push_member(parser, "snapshot")) {
         if (!lua_isboolean(parser->lua, -1))
             refuse(parser->lua, "a subscribe command whose 'snapshot' is neither true nor false");
@@ -248,19 +256,22 @@ static const struct verb {
     const char *key;
     enum script_command_kind kind;
     void (*parse)(struct parser *parser);
-    const char *options[4];
+    const char *options[MAX_OPTIONS];
 } verbs[] = {
     {"send", COMMAND_SEND, parse_send, {"binary"}},
     {"close", COMMAND_CLOSE, parse_close, {"reason"}},
     {"state", COMMAND_STATE, parse_state, {NULL}},
-    {"subscribe", COMMAND_SUBSCRIBE, parse_subscribe, {"since", "snapshot", "events", "ref"}},
+    {"subscribe",
+     COMMAND_SUBSCRIBE,
+     parse_subscribe,
+     {"since", "after_lsn", "snapshot", "events", "ref"}},
     {"unsubscribe", COMMAND_UNSUBSCRIBE, parse_unsubscribe, {"ref"}},
     {"pong", COMMAND_PONG, parse_pong, {"ref"}},
 };
 
 static bool is_option(const struct verb *verb, const char *key)
 {
-    for (size_t i = 0; i < 4 && verb->options[i]; i++)
+    for (size_t i = 0; i < MAX_OPTIONS && verb->options[i]; i++)
         if (strcmp(key, verb->options[i]) == 0)
             return true;
     return strcmp(key, verb->key) == 0;

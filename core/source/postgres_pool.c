@@ -315,6 +315,11 @@ void postgres_pool_flush_log(struct postgres_pool *pool)
         pool->flush = snapshot_new(pool);
 }
 
+const struct postgres_log_end *postgres_pool_log_end(const struct postgres_pool *pool)
+{
+    return &pool->end;
+}
+
 // ---- life ----
 
 struct postgres_pool *postgres_pool_new(uv_loop_t *loop, const struct postgres_pool_config *config)

@@ -58,6 +58,7 @@ struct postgres_snapshot {
     uint32_t first_row;             // of the query under way
     struct transaction *rows;
     struct postgres_view view;
+    uint64_t asked; // of a flush
 };
 
 struct postgres_pool {
@@ -68,6 +69,7 @@ struct postgres_pool {
     int64_t timeout;
     struct list waiting;
     struct postgres_snapshot *flush; // of the log, while it is under way
+    struct postgres_log_end end;     // at the last one
     struct postgres_reader *readers;
     int reader_count, handles;
     uv_idle_t turn; // runs when somebody waits

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "postgres_figures.h"
 #include "postgres_pool.h"
+#include "rowcast/lsn.h"
 #include "rowcast/memory.h"
 #include "rowcast/source.h"
 #include "types.h"
@@ -168,6 +170,7 @@ void reader_begin(struct postgres_reader *reader)
     struct postgres_snapshot *snapshot = reader->snapshot;
     struct buffer text;
     if (snapshot == reader->pool->flush) {
+        snapshot->asked = uv_now(reader->pool->loop);
         reader_ask(reader, READER_BEGINNING, flush_sql);
         return;
     }
@@ -183,20 +186,11 @@ void reader_begin(struct postgres_reader *reader)
     ask_text(reader, READER_BEGINNING, &text);
 }
 
-// Behind a page's head the next record begins; but the log is written up to the page's end.
-static uint64_t before_page_head(uint64_t lsn, uint64_t page)
-{
-    const uint64_t longest_head = 40;
-    return page > 0 && lsn % page <= longest_head ? lsn - lsn % page : lsn;
-}
-
 static bool take_moment(struct postgres_snapshot *snapshot, const PGresult *result)
 {
-    uint32_t high = 0, low = 0;
     struct postgres_view *view = &snapshot->view;
-    sscanf(PQgetvalue(result, 0, MOMENT_END), "%" SCNx32 "/%" SCNx32, &high, &low);
-    view->end = before_page_head((uint64_t)high << 32 | low,
-                                 strtoull(PQgetvalue(result, 0, MOMENT_BLOCK), NULL, 10));
+    view->end = lsn_before_page_head(postgres_lsn(PQgetvalue(result, 0, MOMENT_END)),
+                                     strtoull(PQgetvalue(result, 0, MOMENT_BLOCK), NULL, 10));
     snapshot->rows->lsn = snapshot->rows->end_lsn = view->end;
     snapshot->rows->time = strtoll(PQgetvalue(result, 0, MOMENT_TIME), NULL, 10);
     snapshot->rows->last = true;
@@ -434,14 +428,29 @@ static void on_done(struct postgres_reader *reader)
     }
 }
 
+// Behind the message of the flush.
+static void take_end(struct postgres_reader *reader, const PGresult *result)
+{
+    reader->pool->end = (struct postgres_log_end){
+        .epoch = reader->epoch,
+        .timeline = reader->timeline,
+        .lsn = postgres_lsn(PQgetvalue(result, 0, 0)),
+        .asked = reader->snapshot->asked,
+    };
+}
+
 // False: the reader has done with it and goes another way.
 static bool take_rows(struct postgres_reader *reader, const PGresult *result)
 {
     struct postgres_snapshot *snapshot = reader->snapshot;
     if (reader->state == READER_QUERYING)
         return PQntuples(result) == 0 || add_row(reader, result);
-    if (reader->state != READER_BEGINNING || snapshot == reader->pool->flush)
+    if (reader->state != READER_BEGINNING)
         return true;
+    if (snapshot == reader->pool->flush) {
+        take_end(reader, result);
+        return true;
+    }
     if (snapshot->view.end == 0) {
         if (take_moment(snapshot, result))
             return true;

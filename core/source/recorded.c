@@ -12,6 +12,7 @@
 #include "lines.h"
 #include "parts.h"
 #include "rowcast/clock.h"
+#include "rowcast/lsn.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 #include "slice.h"
@@ -414,25 +415,6 @@ static int read_changes(struct reading *reading, const struct slice *line)
 
 // ---- transactions ----
 
-// "0/16B3748", as PostgreSQL writes it.
-static bool parse_half(const char **at, char behind, uint64_t *number)
-{
-    const char *from = *at;
-    for (*number = 0; isxdigit((unsigned char)**at) && *at - from < 8; (*at)++)
-        *number = *number << 4 |
-                  (uint64_t)(isdigit((unsigned char)**at) ? **at - '0' : (**at | 32) - 'a' + 10);
-    return *at > from && *(*at)++ == behind;
-}
-
-static bool parse_lsn(const char *text, uint64_t *lsn)
-{
-    uint64_t high, low;
-    bool good = parse_half(&text, '/', &high) && parse_half(&text, '\0', &low);
-    if (good)
-        *lsn = high << 32 | low;
-    return good;
-}
-
 struct head {
     uint64_t lsn;
     bool has_lsn;
@@ -449,7 +431,7 @@ static int read_lsn(const struct reading *reading, const struct slice *line, str
     char text[32];
     head->lsn = reading->reader->line;
     head->has_lsn = lsn != NULL;
-    if (lsn && (!short_text(lsn, text, sizeof text) || !parse_lsn(text, &head->lsn))) {
+    if (lsn && (!short_text(lsn, text, sizeof text) || lsn_parse(text, &head->lsn) != 0)) {
         return complain(reading, "\"lsn\" must look like \"0/16B3748\"; leave it out to have the "
                                  "line number in its place");
     }

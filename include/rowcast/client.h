@@ -50,6 +50,7 @@ struct client {
     struct choices choices;   // what it is subscribed to, each holding a reference to its topic
     struct client_work *work; // NULL: none
     uint32_t depth;           // lists of commands in it
+    struct list_link await;   // its next command waits for the stream to pass a position
     bool answering;           // the worker has not been told yet that what was asked is answered
     bool closing;             // it has been sent away: nothing is done for it any more
     uint64_t asked; // when the message under way came, in milliseconds of the loop's clock

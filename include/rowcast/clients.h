@@ -19,11 +19,12 @@
 struct clients;
 
 // What the clients need of the rest; all of it outlives them. `server` may be set later, before the
-// first client comes. So may `snapshots`, whose callbacks and user are these and the clients.
+// first client comes. So may `pool` and `snapshots`, whose callbacks and user are these and the clients.
 struct clients_config {
     struct server *server;
     struct snapshots *snapshots;
-    void (*ask)(void *user); // the source should ask how far its stream is
+    struct postgres_pool *pool; // of connections to the stream's database; NULL: there is none
+    void (*ask)(void *user);    // the source should ask how far its stream is
     void *user;
     struct topics *topics;
     struct history *history;
@@ -39,7 +40,8 @@ struct clients_config {
 struct clients *clients_new(const struct clients_config *config);
 void clients_free(struct clients *clients); // NULL is fine
 void clients_set_server(struct clients *clients, struct server *server);
-void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots);
+void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots,
+                           struct postgres_pool *pool);
 extern const struct snapshots_callbacks clients_snapshots_callbacks;
 void clients_set_script(struct clients *clients, struct script *script); // between two calls only
 

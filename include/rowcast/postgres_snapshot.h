@@ -61,4 +61,14 @@ void postgres_snapshot_cancel(struct postgres_snapshot *snapshot);
 // transaction's records may stay in memory for long. Does nothing while that is under way.
 void postgres_pool_flush_log(struct postgres_pool *pool);
 
+// Where a server's log ended, at the last flush: positions behind it had not been given to anything when it
+// was asked. `asked`: in milliseconds of the loop's clock; 0: never.
+struct postgres_log_end {
+    uint32_t epoch, timeline; // of the server, as in source_identity
+    uint64_t lsn;
+    uint64_t asked;
+};
+
+const struct postgres_log_end *postgres_pool_log_end(const struct postgres_pool *pool);
+
 #endif

@@ -155,6 +155,8 @@ struct script_command {
     size_t topic_size;
     const char *since; // subscribe; NULL: none
     size_t since_size;
+    uint64_t after_lsn;    // subscribe: not before the stream has passed it,
+    bool has_after_lsn;    // if this is true
     bool snapshot;         // subscribe: unless the missed events are known
     const uint64_t *types; // subscribe: event_type_hash of the wanted ones; NULL: all
     uint32_t type_count;

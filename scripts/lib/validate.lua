@@ -82,8 +82,15 @@ local function since_by_market(message, ids)
   return points
 end
 
--- The options of a subscribe for these markets: `since` by market; `snapshot` and `events` where
--- chosen.
+-- A position as PostgreSQL writes it: two numbers of 1 to 8 hexadecimal digits.
+local function is_lsn(value)
+  if type(value) ~= "string" then return false end
+  local high, low = value:match("^(%x+)/(%x+)$")
+  return high ~= nil and #high <= 8 and #low <= 8
+end
+
+-- The options of a subscribe for these markets: `since` by market; `after_lsn`, `snapshot` and
+-- `events` where chosen.
 function validate.options(message, ids)
   local events = given(message.events)
   if events ~= nil and not is_list_of_types(events) then
@@ -94,9 +101,14 @@ function validate.options(message, ids)
     return refused("snapshot must be true or false")
   end
 
+  local after_lsn = given(message.after_lsn)
+  if after_lsn ~= nil and not is_lsn(after_lsn) then
+    return refused("after_lsn must be a position in the log, like 0/16B3748")
+  end
+
   local since, code, sentence = since_by_market(message, ids)
   if not since then return nil, code, sentence end
-  return { since = since, snapshot = snapshot or nil, events = events }
+  return { since = since, after_lsn = after_lsn, snapshot = snapshot or nil, events = events }
 end
 
 return validate

@@ -122,6 +122,8 @@ describe("the options of a subscribe", function()
     "since must be an id, or with market_ids an object of an id for each market",
   }
   local EVENTS = { nil, "invalid_option", "events must be an array of 1 to 16 event types" }
+  local AFTER_LSN =
+    { nil, "invalid_option", "after_lsn must be a position in the log, like 0/16B3748" }
   local SNAPSHOT = { nil, "invalid_option", "snapshot must be true or false" }
 
   local function one(message)
@@ -135,7 +137,12 @@ describe("the options of a subscribe", function()
 
   it("may be absent or null", function()
     assert.same({ { since = {} } }, one {})
-    assert.same({ { since = {} } }, one { since = null, events = null, snapshot = null })
+    assert.same({ { since = {} } }, one {
+      since = null,
+      after_lsn = null,
+      events = null,
+      snapshot = null,
+    })
   end)
 
   it("take since as one id for all markets", function()
@@ -172,6 +179,22 @@ describe("the options of a subscribe", function()
       "trade", 1, true, false, {}, { trade = true }, { 1 }, { "trade", null }, { {} }, too_many,
     } do
       assert.same(EVENTS, one { events = wrong })
+    end
+  end)
+
+  it("take the position behind which to confirm", function()
+    for _, lsn in ipairs { "0/16B3748", "0/0", "ffffffff/FFFFFFFF" } do
+      assert.same({ { since = {}, after_lsn = lsn } }, one { after_lsn = lsn })
+    end
+    assert.same({ { since = {} } }, one { after_lsn = null })
+  end)
+
+  it("refuse any other after_lsn", function()
+    for _, wrong in ipairs {
+      "", "0", "/", "0/", "/0", "0/G", " 0/1", "0/1 ", "0/1\n", "0/123456789", "123456789/0",
+      "0/1/2", "-1/0", "0/1\0", "7f", 7, true, false, {}, { "0/1" },
+    } do
+      assert.same(AFTER_LSN, one { after_lsn = wrong })
     end
   end)
 

@@ -292,6 +292,20 @@ static void a_subscribe_may_want_a_snapshot(void **state)
     refused(*state, "return { unsubscribe = 'x', snapshot = true }", "which it does not take");
 }
 
+static void a_subscribe_may_wait_for_a_position(void **state)
+{
+    struct script_command *command = commands_of(*state, "return { subscribe = 'x' }", 1);
+    assert_false(command->has_after_lsn);
+    command = commands_of(*state, "return { subscribe = 'x', after_lsn = '1/16B3748' }", 1);
+    assert_true(command->has_after_lsn);
+    assert_true(command->after_lsn == 0x1016B3748);
+    command = commands_of(*state, "return { subscribe = 'x', after_lsn = '0/0' }", 1);
+    assert_true(command->has_after_lsn);
+    refused(*state, "return { subscribe = 'x', after_lsn = '16B3748' }", "not like 0/16B3748");
+    refused(*state, "return { subscribe = 'x', after_lsn = 7 }", "'after_lsn' is a number");
+    refused(*state, "return { unsubscribe = 'x', after_lsn = '0/1' }", "which it does not take");
+}
+
 // ---- lists of commands ----
 
 static void nothing_returned_is_no_command(void **state)
@@ -602,6 +616,7 @@ int main(void)
         TEST(subscriptions_are_listed_only_when_looked_at),
         TEST(a_client_kept_beyond_its_call_is_refused),
         TEST(a_subscribe_may_want_a_snapshot),
+        TEST(a_subscribe_may_wait_for_a_position),
         TEST(nothing_returned_is_no_command),
         TEST(a_list_is_done_in_order),
         TEST(what_is_no_command_is_refused),
