@@ -250,6 +250,21 @@ describe('since', () => {
         assert.deepEqual(await client.events(4), missed);
     });
 
+    it('may be the id of another topic, or a position between events', async (t) => {
+        const { rowcast, witness } = await start(t, ['a', 'b']);
+        const rows = [...trades('a', 0, 2), ...trades('b', 2, 2), transaction(9, trade('a', 4), trade('a', 5)), ...trades('b', 6, 1)];
+        const events = await happens(rowcast, witness, rows, 7);
+        const positions = events.map(({ id }) => id.replace(/-[0-9a-f]{8}-[0-9a-f]{4}$/, '-ffffffff-ffff')); // behind the transaction
+        const behind = (known, point) => known.filter(({ id, market_id }) => market_id === 'a' && id > point);
+        for (const since of [...ids(events), ...positions]) {
+            const client = await rowcast.connect();
+            assert.equal((await client.subscribe('a', { since })).recovered, true);
+            const missed = behind(events, since);
+            assert.deepEqual(await client.events(missed.length), missed);
+            await client.expectNothing();
+        }
+    });
+
     it('across reconnects gives every event once, in order', async (t) => {
         const { rowcast, witness, points } = await start(t, ['a', 'b']);
         const total = 600;
@@ -381,6 +396,23 @@ describe('what cannot be recovered', () => {
             id.replace(/-/g, '_'),
         ])
             await refused(text, 'unknown_id');
+    });
+
+    it('is an id of another stream, or of a timeline that this one never had', async () => {
+        for (const { id } of [events[0], events[2]]) {
+            await refused(id.replace(/^./, (digit) => (digit === '0' ? '1' : '0')), 'stream_reset');
+            await refused(id.replace(/-[0-9a-f]{8}-/, '-00000007-'), 'stream_reset');
+        }
+    });
+
+    it('is an id from before the stream began', async () => {
+        await refused(events[0].id.replace(/-[0-9a-f]{16}-/, '-0000000000000000-').replace(/-[0-9a-f]{4}$/, '-0000'), 'expired');
+    });
+
+    it('is an id right ahead of the newest', async () => {
+        const { id } = (await happens(rowcast, witness, trades('a', 20, 1)))[0];
+        const next = (BigInt(`0x${id.split('-')[2]}`) + 1n).toString(16).padStart(16, '0');
+        await refused(id.replace(/-[0-9a-f]{16}-/, `-${next}-`), 'unknown_id');
     });
 
     it('is an id that is ahead of the stream', async () => {
