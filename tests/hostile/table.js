@@ -3,6 +3,8 @@
 // The rows of this folder as a page: tests/hostile/table.js >docs/HOSTILE.md
 'use strict';
 
+const { rules } = require('./differential.js');
+
 const sections = ['http', 'frames', 'resources', 'paths', 'limits'].map((name) => require(`./rows/${name}.js`));
 
 // What wslay, which reads our frames, does by itself, and the rows in which it does not.
@@ -39,6 +41,9 @@ function page() {
     }
     lines.push('', '## wslay', '', 'wslay 1.1.1 alone would answer differently in places:', '', '| | wslay | rows |', '| --- | --- | --- |');
     for (const row of wslay) lines.push(`| ${row.join(' | ')} |`);
+    lines.push('', '## ws', '', 'Random streams of frames, sound and not, get the same answers here as from an echo by `ws` 8, the usual library for Node');
+    lines.push('(`tests/hostile/differential.test.js`), except where ws is more lenient or later:', '', '| ws | here |', '| --- | --- |');
+    for (const { theirs, code, reason } of rules) lines.push(`| ${theirs} | Close ${code}: ${reason} |`);
     return `${lines.join('\n')}\n`;
 }
 
