@@ -721,10 +721,14 @@ static struct event_id model_next(const struct model *model)
 // Positions pass without a transaction.
 static void model_pass(struct model *model)
 {
-    model->position.lsn += below(5);
+    uint32_t count = below(5);
+
+    history_advance(model->history, model->position.lsn + count);
+    if (count == 0) // a transaction that is not at its end is not ended by that
+        return;
+    model->position.lsn += count;
     model->position.change = EVENT_ID_LAST_CHANGE, model->position.emit = EVENT_ID_LAST_EMIT;
     model->position.timeline = lineage_at(&model->lineage, model->position.lsn);
-    history_advance(model->history, model->position.lsn);
 }
 
 // Another server goes on, which has all transactions but perhaps not all positions.
