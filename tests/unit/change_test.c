@@ -167,7 +167,7 @@ static void a_part_of_large_changes_is_short(void **state)
 {
     (void)state;
     struct seen seen = {0};
-    struct parts parts = {.deliver = see, .user = &seen};
+    struct parts parts = {.deliver = see, .user = &seen, .max_bytes = TRANSACTION_MAX_BYTES};
     parts_begin(&parts, 77, 5, 1000);
     for (int i = 0; i <= TRANSACTION_MAX_CHANGES; i++)
         add_row(&parts, i);
