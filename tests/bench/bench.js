@@ -11,6 +11,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { Server } = require('../integration/lib/server.js');
 const { ROOT, BINARY, environment } = require('../integration/lib/rowcast.js');
 const { Client } = require('../integration/lib/client.js');
+const { fanout, idle } = require('./fanout.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
 const SCHEMA = fs.readFileSync(path.join(ROOT, 'examples', 'market', 'schema.sql'), 'utf8');
@@ -357,6 +358,8 @@ const scenarios = {
     million,
     replay,
     latency,
+    fanout: () => fanout(PAIRS, { say, spread }),
+    idle: () => idle({ say }),
 };
 
 async function main() {
