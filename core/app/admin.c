@@ -79,7 +79,9 @@ static int open_sockets(const struct bindings *bindings, int sockets[BINDINGS_MA
     return 0;
 }
 
-static struct admin *admin_new(uv_loop_t *loop, const struct admin_config *config)
+// NULL with a sentence on failure.
+static struct admin *admin_new(uv_loop_t *loop, const struct admin_config *config,
+                               struct fault *fault)
 {
     static const char *const none[] = {NULL};
     struct admin *admin = memory_new(sizeof *admin);
@@ -90,7 +92,13 @@ static struct admin *admin_new(uv_loop_t *loop, const struct admin_config *confi
         .open = &admin->open,
         .traffic = &admin->traffic,
     };
-    crowd_init(&admin->crowd, loop, &hall, &hall_events, admin);
+    int result = crowd_init(&admin->crowd, loop, &hall, &hall_events, admin);
+    if (result < 0) {
+        admin_free(admin);
+        fault_set(fault, EXIT_UNAVAILABLE, "cannot open the admin port: %s; see 'ulimit -a'",
+                  uv_strerror(result));
+        return NULL;
+    }
     uv_prepare_init(loop, &admin->before_poll);
     uv_prepare_start(&admin->before_poll, on_before_poll);
     uv_check_init(loop, &admin->after_poll);
@@ -116,7 +124,12 @@ int admin_start(struct admin **result, uv_loop_t *loop, const struct admin_confi
                       fault) != 0 ||
         open_sockets(&bindings, sockets, fault) != 0)
         return -1;
-    struct admin *admin = admin_new(loop, config);
+    struct admin *admin = admin_new(loop, config, fault);
+    if (!admin) {
+        for (int i = 0; i < bindings.count; i++)
+            close(sockets[i]);
+        return -1;
+    }
     admin->respond = respond;
     admin->user = user;
     admin->port = bindings.port;
@@ -138,7 +151,7 @@ void admin_close(struct admin *admin)
         return;
     while (admin->listener_count > 0)
         listener_close(admin->listeners[--admin->listener_count]);
-    crowd_cut(&admin->crowd);
+    crowd_close(&admin->crowd);
     uv_close((uv_handle_t *)&admin->before_poll, NULL);
     uv_close((uv_handle_t *)&admin->after_poll, NULL);
     uv_close((uv_handle_t *)&admin->tick, NULL);

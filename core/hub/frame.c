@@ -69,6 +69,21 @@ struct frame *frame_raw(const void *bytes, size_t size)
     return frame;
 }
 
+struct frame *frame_join(struct frame *const *frames, size_t count)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < count; i++)
+        size += frames[i]->size;
+    struct frame *joined = frame_with_room(size);
+    unsigned char *at = joined->bytes;
+    for (size_t i = 0; i < count; i++) {
+        memcpy(at, frames[i]->bytes, frames[i]->size);
+        at += frames[i]->size;
+    }
+    return joined;
+}
+
 struct frame *frame_close(int code, const char *reason)
 {
     unsigned char payload[2 + CLOSE_REASON_MAX];

@@ -112,7 +112,7 @@ static void conn_write(struct conn *conn)
 
     while (!outqueue_empty(&conn->queue) && !transport_busy(&conn->transport)) {
         unsigned count = outqueue_vectors(&conn->queue, vectors, TRANSPORT_VECTORS_MAX);
-        ssize_t written = transport_write(&conn->transport, vectors, count, &conn->held);
+        ssize_t written = transport_write(&conn->transport, vectors, count);
         if (written < 0) {
             become(conn, CONN_DEAD);
             return;
@@ -129,7 +129,7 @@ void conn_outrun(struct conn *conn)
         return;
     }
     size_t before = conn->queue.bytes;
-    outqueue_drop_behind(&conn->queue, conn->held);
+    outqueue_drop(&conn->queue);
     unqueued(conn, before - conn->queue.bytes);
     conn_close(conn, TOO_SLOW, conn->hall->too_slow);
 }
@@ -169,29 +169,32 @@ static bool has_room(const struct conn *conn)
     return conn->queue.bytes < conn->hall->config.max_queue && conn->queue.count < QUEUED_FRAMES;
 }
 
+static bool queue_live(struct conn *conn, struct frame *frame, uint64_t last)
+{
+    conn->place = last;
+    queue(conn, frame_ref(form_for(conn, frame)));
+    return true;
+}
+
 // Who has asked something is not parked before it is answered: see server.h. It is not read any more
 // by now, so that lasts no longer than the answers under way.
-static void publish_beyond(struct conn *conn, struct frame *frame)
+static bool publish_beyond(struct conn *conn, struct frame *frame, uint64_t first, uint64_t last)
 {
     conn_write(conn); // perhaps nobody has tried for some time
     if (conn->state != CONN_OPEN)
-        return;
-    if (has_room(conn) || conn->asked > 0) {
-        queue(conn, frame_ref(form_for(conn, frame)));
-        return;
-    }
-    uint64_t place = conn->place;
+        return false;
+    if (has_room(conn) || conn->asked > 0)
+        return queue_live(conn, frame, last);
     conn_park(conn);
     conn_watch(conn);
-    conn->hall->events->parked(conn->hall->user, conn, place);
+    conn->hall->events->parked(conn->hall->user, conn, first);
+    return false;
 }
 
-void conn_publish(struct conn *conn, struct frame *frame)
+bool conn_publish(struct conn *conn, struct frame *frame, uint64_t first, uint64_t last)
 {
-    if (has_room(conn))
-        queue(conn, frame_ref(form_for(conn, frame)));
-    else
-        publish_beyond(conn, frame);
+    return has_room(conn) ? queue_live(conn, frame, last)
+                          : publish_beyond(conn, frame, first, last);
 }
 
 void conn_answered(struct conn *conn)
@@ -542,30 +545,17 @@ static void on_ended(struct transport *transport, int status)
         hall_touch(conn->hall, &conn->dirty);
 }
 
-static void on_written(struct transport *transport, size_t size, int status)
+static void on_writable(struct transport *transport)
 {
     struct conn *conn = from_transport(transport);
 
-    conn->held = 0;
-    if (status < 0) {
-        conn_cut(conn);
-        return;
-    }
-    took(conn, size);
+    size_t before = conn->queue.bytes;
+
+    conn_write(conn);
     // Its answers are not read while it is slow; that the socket takes more is a sign of life.
-    if (!transport->reading)
+    if (conn->queue.bytes < before && !transport_reads(transport))
         conn->pulse.heard = true;
     hall_touch(conn->hall, &conn->dirty);
-}
-
-static void on_shut(struct transport *transport, int status)
-{
-    struct conn *conn = from_transport(transport);
-
-    if (status < 0)
-        conn_cut(conn);
-    else
-        hall_touch(conn->hall, &conn->dirty);
 }
 
 static void on_closed(struct transport *transport)
@@ -582,7 +572,7 @@ static void on_closed(struct transport *transport)
 }
 
 const struct transport_events conn_transport_events = {
-    on_room, on_bytes, on_ended, on_written, on_shut, on_closed,
+    on_room, on_bytes, on_ended, on_writable, on_closed,
 };
 
 // ---- life ----
@@ -593,7 +583,7 @@ void conn_open(struct conn *conn, int socket)
 
     outqueue_init(&conn->queue);
     conn->code = ABNORMAL;
-    if (transport_open(&conn->transport, hall->loop, socket, &hall->transports) < 0)
+    if (transport_open(&conn->transport, socket, &hall->transports) < 0)
         become(conn, CONN_DEAD);
     else
         become(conn, CONN_HANDSHAKE);
@@ -614,7 +604,7 @@ void conn_proceed(struct conn *conn)
     tell_hunger(conn);
     if (conn->state == CONN_CLOSING && outqueue_empty(&conn->queue))
         conn_shut(conn);
-    if (conn->state == CONN_SHUT && conn->ended && !transport_busy(&conn->transport))
+    if (conn->state == CONN_SHUT && conn->ended)
         become(conn, CONN_DEAD);
     transport_read(&conn->transport, wants_bytes(conn));
 }

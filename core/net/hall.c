@@ -15,9 +15,9 @@
 #define TOO_MANY_REQUESTS 429
 #define UNAVAILABLE 503
 
-void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
-               const struct websocket_events *websocket_events,
-               const struct transport_events *transport_events)
+int hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
+              const struct websocket_events *websocket_events,
+              const struct transport_events *transport_events)
 {
     struct framing_limits limits = {.max_message = config->max_message,
                                     .max_fragments = config->max_fragments};
@@ -36,8 +36,8 @@ void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *con
     reception_init(&hall->reception, &config->reception);
     hall->compression = config->reception.deflate ? compression_new() : NULL;
     websocket_pool_init(&hall->websockets, &limits, websocket_events, hall->compression);
-    transport_pool_init(&hall->transports, transport_events);
     hall->read_buffer = memory_new(HALL_READ_BUFFER);
+    return transport_pool_init(&hall->transports, loop, transport_events);
 }
 
 void hall_release(struct hall *hall)

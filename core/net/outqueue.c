@@ -3,44 +3,52 @@
 #include "rowcast/outqueue.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "rowcast/memory.h"
 
-static struct frame **entries(struct outqueue *queue)
+#define FIRST_RING 8
+
+static struct frame **entry_at(struct outqueue *queue, uint32_t index)
 {
-    return queue->ring != NULL ? queue->ring : queue->inside;
+    if (queue->capacity == 1)
+        return &queue->only;
+    return &queue->ring[(queue->first + index) & (queue->capacity - 1)];
 }
 
-static struct frame *entry_at(const struct outqueue *queue, uint32_t index)
+static struct frame *frame_at(const struct outqueue *queue, uint32_t index)
 {
-    struct frame *const *ring = queue->ring != NULL ? queue->ring : queue->inside;
-
-    return ring[(queue->first + index) & (queue->capacity - 1)];
+    return *entry_at((struct outqueue *)queue, index);
 }
 
 void outqueue_init(struct outqueue *queue)
 {
-    memset(queue, 0, sizeof *queue);
-    queue->capacity = OUTQUEUE_INSIDE;
+    *queue = (struct outqueue){.capacity = 1};
+}
+
+// Gives back the ring of a burst: most connections wait with nothing to say.
+static void rest(struct outqueue *queue)
+{
+    if (queue->capacity > 1)
+        free(queue->ring);
+    outqueue_init(queue);
 }
 
 void outqueue_release(struct outqueue *queue)
 {
     for (uint32_t i = 0; i < queue->count; i++)
-        frame_unref(entry_at(queue, i));
-    free(queue->ring);
-    outqueue_init(queue);
+        frame_unref(frame_at(queue, i));
+    rest(queue);
 }
 
 static void grow(struct outqueue *queue)
 {
-    uint32_t capacity = queue->capacity * 2;
+    uint32_t capacity = queue->capacity > 1 ? queue->capacity * 2 : FIRST_RING;
     struct frame **ring = memory_resize(NULL, capacity * sizeof *ring);
 
     for (uint32_t i = 0; i < queue->count; i++)
-        ring[i] = entry_at(queue, i);
-    free(queue->ring);
+        ring[i] = frame_at(queue, i);
+    if (queue->capacity > 1)
+        free(queue->ring);
     queue->ring = ring;
     queue->capacity = capacity;
     queue->first = 0;
@@ -54,9 +62,7 @@ void outqueue_push(struct outqueue *queue, struct frame *frame)
     }
     if (queue->count == queue->capacity)
         grow(queue);
-    uint32_t at = (queue->first + queue->count) & (queue->capacity - 1);
-    entries(queue)[at] = frame;
-    queue->count++;
+    *entry_at(queue, queue->count++) = frame;
     queue->bytes += frame->size;
 }
 
@@ -70,7 +76,7 @@ unsigned outqueue_vectors(const struct outqueue *queue, uv_buf_t *vectors, unsig
     unsigned count = queue->count < maximum ? queue->count : maximum;
 
     for (unsigned i = 0; i < count; i++) {
-        struct frame *frame = entry_at(queue, i);
+        struct frame *frame = frame_at(queue, i);
         vectors[i].base = (char *)frame->bytes;
         vectors[i].len = frame->size;
     }
@@ -81,18 +87,9 @@ unsigned outqueue_vectors(const struct outqueue *queue, uv_buf_t *vectors, unsig
     return count;
 }
 
-// Gives back the ring of a burst: most connections wait with nothing to say.
-static void rest(struct outqueue *queue)
-{
-    free(queue->ring);
-    queue->ring = NULL;
-    queue->capacity = OUTQUEUE_INSIDE;
-    queue->first = 0;
-}
-
 static void pop(struct outqueue *queue)
 {
-    frame_unref(entry_at(queue, 0));
+    frame_unref(frame_at(queue, 0));
     queue->first = (queue->first + 1) & (queue->capacity - 1);
     queue->offset = 0;
     if (--queue->count == 0)
@@ -103,7 +100,7 @@ void outqueue_consume(struct outqueue *queue, size_t size)
 {
     queue->bytes -= size;
     while (size > 0) {
-        uint32_t left = entry_at(queue, 0)->size - queue->offset;
+        uint32_t left = frame_at(queue, 0)->size - queue->offset;
         if (size < left) {
             queue->offset += (uint32_t)size;
             return;
@@ -113,15 +110,14 @@ void outqueue_consume(struct outqueue *queue, size_t size)
     }
 }
 
-void outqueue_drop_behind(struct outqueue *queue, uint32_t keep)
+void outqueue_drop(struct outqueue *queue)
 {
-    if (keep == 0 && queue->offset > 0)
-        keep = 1;
-    while (queue->count > keep) {
-        struct frame *frame = entry_at(queue, queue->count - 1);
+    uint32_t kept = queue->offset > 0;
+
+    while (queue->count > kept) {
+        struct frame *frame = frame_at(queue, --queue->count);
         queue->bytes -= frame->size;
         frame_unref(frame);
-        queue->count--;
     }
     if (queue->count == 0)
         rest(queue);

@@ -2,235 +2,208 @@
 // A byte stream to one peer: plain TCP.
 #include "rowcast/transport.h"
 
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rowcast/memory.h"
 
-#define HELD_MAX 4 // vectors that libuv keeps without an allocation
+#define EVENTS_A_TURN 1024 // then the loop's other sources have their turn
+#define CLOSED (-1)        // as a socket
 
-struct transport_request {
-    union {
-        uv_write_t write;
-        uv_shutdown_t shutdown;
-    };
-    struct transport *transport;
-    struct transport_request *next; // in the pool
-    size_t size;                    // of the write
-};
+// ---- the pool ----
 
-// ---- requests ----
+static void watch(struct transport *transport, int operation)
+{
+    struct epoll_event event = {.events = transport->wanted, .data.ptr = transport};
 
-void transport_pool_init(struct transport_pool *pool, const struct transport_events *events)
+    transport->watched = transport->wanted;
+    epoll_ctl(transport->pool->epoll, operation, transport->socket, &event);
+}
+
+static void receive(struct transport *transport)
+{
+    const struct transport_events *events = transport->pool->events;
+    uv_buf_t room = events->room(transport);
+
+    if (room.len == 0) {
+        transport_read(transport, false);
+        return;
+    }
+    ssize_t size = recv(transport->socket, room.base, room.len, 0);
+    if (size > 0) {
+        events->bytes(transport, room.base, (size_t)size);
+    } else if (size == 0 || (errno != EAGAIN && errno != EINTR)) {
+        int status = size == 0 ? UV_EOF : -errno;
+        transport_read(transport, false);
+        events->ended(transport, status);
+    }
+}
+
+// What is not wanted any more stays watched until it happens: most is wanted again before that.
+static void take(struct transport *transport, uint32_t happened)
+{
+    bool broken = happened & (EPOLLERR | EPOLLHUP);
+
+    if (transport->wanted == 0 && broken) {
+        transport->pool->events->ended(transport, UV_ECONNRESET);
+        return;
+    }
+    if (happened & ~transport->wanted & (EPOLLIN | EPOLLOUT))
+        watch(transport, EPOLL_CTL_MOD);
+    if (transport->wanted & EPOLLIN && (happened & EPOLLIN || broken))
+        receive(transport);
+    if (transport->wanted & EPOLLOUT && (happened & EPOLLOUT || broken)) {
+        transport->wanted &= ~(uint32_t)EPOLLOUT;
+        transport->pool->events->writable(transport);
+    }
+}
+
+static void on_ready(uv_poll_t *poll, int status, int readable)
+{
+    struct transport_pool *pool = container_of(poll, struct transport_pool, poll);
+    struct epoll_event events[EVENTS_A_TURN];
+
+    (void)status;
+    (void)readable;
+    int count = epoll_wait(pool->epoll, events, EVENTS_A_TURN, 0);
+    for (int i = 0; i < count; i++) {
+        struct transport *transport = events[i].data.ptr;
+        if (transport->socket != CLOSED) // by what happened to another one
+            take(transport, events[i].events);
+    }
+}
+
+int transport_pool_init(struct transport_pool *pool, uv_loop_t *loop,
+                        const struct transport_events *events)
 {
     pool->events = events;
-    pool->free = NULL;
+    fifo_init(&pool->closed, sizeof(struct transport *));
+    pool->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (pool->epoll < 0)
+        return -errno;
+    uv_poll_init(loop, &pool->poll, pool->epoll); // fails on files only
+    uv_poll_start(&pool->poll, UV_READABLE, on_ready);
+    return 0;
+}
+
+void transport_pool_settle(struct transport_pool *pool)
+{
+    struct transport **closed;
+
+    while ((closed = fifo_first(&pool->closed)) != NULL) {
+        struct transport *transport = *closed;
+        fifo_drop_first(&pool->closed);
+        pool->events->closed(transport);
+    }
+}
+
+void transport_pool_close(struct transport_pool *pool)
+{
+    uv_close((uv_handle_t *)&pool->poll, NULL);
 }
 
 void transport_pool_release(struct transport_pool *pool)
 {
-    while (pool->free != NULL) {
-        struct transport_request *request = pool->free;
-        pool->free = request->next;
-        free(request);
-    }
-}
-
-static struct transport_request *request_take(struct transport *transport)
-{
-    struct transport_request *request = transport->pool->free;
-
-    if (request != NULL)
-        transport->pool->free = request->next;
-    else
-        request = memory_new(sizeof *request);
-    request->transport = transport;
-    transport->request = request;
-    return request;
-}
-
-static struct transport *request_give(struct transport_request *request)
-{
-    struct transport *transport = request->transport;
-
-    transport->request = NULL;
-    request->next = transport->pool->free;
-    transport->pool->free = request;
-    return transport;
+    if (pool->epoll >= 0)
+        close(pool->epoll);
+    fifo_release(&pool->closed);
 }
 
 // ---- life ----
 
-static struct transport *from_handle(const void *handle)
+int transport_open(struct transport *transport, int socket, struct transport_pool *pool)
 {
-    return container_of((uv_tcp_t *)handle, struct transport, tcp);
-}
+    struct epoll_event event = {.data.ptr = transport};
 
-static uv_stream_t *stream(struct transport *transport)
-{
-    return (uv_stream_t *)&transport->tcp;
-}
-
-static bool is_closing(struct transport *transport)
-{
-    return uv_is_closing((uv_handle_t *)&transport->tcp);
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    struct transport *transport = from_handle(handle);
-
-    transport->pool->events->closed(transport);
-}
-
-int transport_open(struct transport *transport, uv_loop_t *loop, int socket,
-                   struct transport_pool *pool)
-{
     transport->pool = pool;
-    transport->request = NULL;
-    transport->reading = false;
-    uv_tcp_init(loop, &transport->tcp); // makes no socket: cannot fail
-
-    int result = uv_tcp_open(&transport->tcp, socket);
-    if (result < 0) {
-        close(socket);
-        transport_close(transport, false);
-    }
-    return result;
+    transport->socket = socket;
+    transport->wanted = transport->watched = 0;
+    return epoll_ctl(pool->epoll, EPOLL_CTL_ADD, socket, &event) < 0 ? -errno : 0;
 }
 
 void transport_close(struct transport *transport, bool reset)
 {
-    uv_handle_t *handle = (uv_handle_t *)&transport->tcp;
+    struct linger at_once = {.l_onoff = 1};
 
-    if (uv_is_closing(handle))
+    if (transport->socket == CLOSED)
         return;
-    transport->reading = false;
-    // Refused while a shutdown is under way: then there is nothing left to throw away.
-    if (!reset || uv_tcp_close_reset(&transport->tcp, on_closed) < 0)
-        uv_close(handle, on_closed);
+    if (reset)
+        setsockopt(transport->socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close(transport->socket);
+    transport->socket = CLOSED;
+    transport->wanted = 0;
+    fifo_append(&transport->pool->closed, &transport, 1);
 }
 
 int transport_address(const struct transport *transport, char address[TRANSPORT_ADDRESS_SIZE])
 {
     struct sockaddr_storage peer;
-    int size = sizeof peer;
-    int result = uv_tcp_getpeername(&transport->tcp, (struct sockaddr *)&peer, &size);
+    socklen_t size = sizeof peer;
 
-    if (result < 0)
-        return result;
+    if (getpeername(transport->socket, (struct sockaddr *)&peer, &size) < 0)
+        return -errno;
     if (peer.ss_family == AF_INET6)
         return uv_ip6_name((struct sockaddr_in6 *)&peer, address, TRANSPORT_ADDRESS_SIZE);
     return uv_ip4_name((struct sockaddr_in *)&peer, address, TRANSPORT_ADDRESS_SIZE);
 }
 
-// ---- reading ----
+// ---- reading and writing ----
 
-static void on_room(uv_handle_t *handle, size_t suggested, uv_buf_t *room)
+static void want(struct transport *transport, uint32_t what, bool on)
 {
-    struct transport *transport = from_handle(handle);
-
-    (void)suggested;
-    *room = transport->pool->events->room(transport);
-}
-
-static void on_read(uv_stream_t *handle, ssize_t size, const uv_buf_t *room)
-{
-    struct transport *transport = from_handle(handle);
-
-    if (size > 0) {
-        transport->pool->events->bytes(transport, room->base, (size_t)size);
-    } else if (size == UV_ENOBUFS) {
-        transport_read(transport, false);
-    } else if (size < 0) {
-        transport_read(transport, false);
-        transport->pool->events->ended(transport, (int)size);
-    }
+    if (on)
+        transport->wanted |= what;
+    else
+        transport->wanted &= ~what;
+    if (transport->wanted & ~transport->watched)
+        watch(transport, EPOLL_CTL_MOD);
 }
 
 void transport_read(struct transport *transport, bool on)
 {
-    if (on == transport->reading || is_closing(transport))
-        return;
-    transport->reading = on;
-    if (on)
-        uv_read_start(stream(transport), on_room, on_read); // fails on closing handles only
-    else
-        uv_read_stop(stream(transport));
+    if (transport->socket != CLOSED)
+        want(transport, EPOLLIN, on);
 }
 
-// ---- writing ----
-
-static void on_written(uv_write_t *write, int status)
+bool transport_reads(const struct transport *transport)
 {
-    struct transport_request *request = container_of(write, struct transport_request, write);
-    size_t size = request->size;
-    struct transport *transport = request_give(request);
-
-    if (!is_closing(transport))
-        transport->pool->events->written(transport, size, status);
+    return transport->wanted & EPOLLIN;
 }
 
-// Leaves the first vectors that are not out yet to libuv, to be told when the socket takes more.
-static int hold(struct transport *transport, uv_buf_t *rest, unsigned count)
+static ssize_t send_vectors(int socket, const uv_buf_t *vectors, unsigned count)
 {
-    struct transport_request *request = request_take(transport);
+    struct msghdr message = {.msg_iov = (struct iovec *)vectors, .msg_iovlen = count};
 
-    request->size = 0;
-    for (unsigned i = 0; i < count; i++)
-        request->size += rest[i].len;
-    int result = uv_write(&request->write, stream(transport), rest, count, on_written);
-    if (result < 0)
-        request_give(request);
-    return result;
+    if (count == 1)
+        return send(socket, vectors->base, vectors->len, MSG_NOSIGNAL);
+    return sendmsg(socket, &message, MSG_NOSIGNAL); // a uv_buf_t is an iovec
 }
 
-ssize_t transport_write(struct transport *transport, uv_buf_t *vectors, unsigned count,
-                        unsigned *held)
+ssize_t transport_write(struct transport *transport, const uv_buf_t *vectors, unsigned count)
 {
-    int written = uv_try_write(stream(transport), vectors, count);
-    unsigned out = 0;
+    size_t size = 0;
+    ssize_t written = send_vectors(transport->socket, vectors, count);
 
-    *held = 0;
-    if (written == UV_EAGAIN)
-        written = 0;
+    if (written < 0 && errno != EAGAIN && errno != EINTR)
+        return -errno;
     if (written < 0)
-        return written;
-
-    size_t left = (size_t)written;
-    for (; out < count && left >= vectors[out].len; out++)
-        left -= vectors[out].len;
-    if (out == count)
-        return written;
-    vectors[out].base += left;
-    vectors[out].len -= left;
-
-    *held = count - out < HELD_MAX ? count - out : HELD_MAX;
-    int result = hold(transport, vectors + out, *held);
-    return result < 0 ? result : written;
+        written = 0;
+    for (unsigned i = 0; i < count; i++)
+        size += vectors[i].len;
+    if ((size_t)written < size)
+        want(transport, EPOLLOUT, true);
+    return written;
 }
 
 bool transport_busy(const struct transport *transport)
 {
-    return transport->request != NULL;
-}
-
-static void on_shut(uv_shutdown_t *shutdown, int status)
-{
-    struct transport_request *request = container_of(shutdown, struct transport_request, shutdown);
-    struct transport *transport = request_give(request);
-
-    if (!is_closing(transport))
-        transport->pool->events->shut(transport, status);
+    return transport->wanted & EPOLLOUT;
 }
 
 int transport_shutdown(struct transport *transport)
 {
-    struct transport_request *request = request_take(transport);
-    int result = uv_shutdown(&request->shutdown, stream(transport), on_shut);
-
-    if (result < 0)
-        request_give(request);
-    return result;
+    return shutdown(transport->socket, SHUT_WR) < 0 ? -errno : 0;
 }

@@ -49,7 +49,6 @@ struct conn {
     struct pulse pulse;
     struct ip address; // since OPEN: the client's, also behind proxies
     struct rate_bucket rate;
-    unsigned held;               // frames at the front of the queue that the transport holds on to
     uint32_t discarded;          // bytes thrown away since CLOSING
     uint32_t asked;              // reports of what it did that are not answered yet
     bool watched;                // parked, and the application is to be told when little waits
@@ -70,9 +69,9 @@ void conn_open(struct conn *conn, int socket);
 // nothing.
 void conn_send(struct conn *conn, struct frame *frame);
 
-// Queues a reference to the live event whose place is the conn's. A client that does not keep up is
-// parked instead, and `parked` is told.
-void conn_publish(struct conn *conn, struct frame *frame);
+// Queues a reference to a frame with the live events from the place `first` to `last`. A client that does
+// not keep up is parked instead, and `parked` is told. Returns whether it was queued.
+bool conn_publish(struct conn *conn, struct frame *frame, uint64_t first, uint64_t last);
 
 // The application has answered one of the reports; it may park the client before its last answer.
 void conn_answered(struct conn *conn);

@@ -24,9 +24,11 @@ struct crowd {
 
 #define CROWD_NONE UINT32_MAX
 
-void crowd_init(struct crowd *crowd, uv_loop_t *loop, const struct hall_config *config,
-                const struct hall_events *events, void *user);
-void crowd_release(struct crowd *crowd); // when nobody is present any more
+// 0, or a negative errno: then only crowd_release may follow.
+int crowd_init(struct crowd *crowd, uv_loop_t *loop, const struct hall_config *config,
+               const struct hall_events *events, void *user);
+void crowd_close(struct crowd *crowd);   // cuts everybody, and lets the loop end
+void crowd_release(struct crowd *crowd); // after the loop's end
 
 void crowd_admit(struct crowd *crowd, int socket);         // takes over the socket
 struct conn *crowd_at(struct crowd *crowd, uint32_t slot); // in any state; slot < crowd->slots
@@ -34,13 +36,22 @@ struct conn *crowd_at(struct crowd *crowd, uint32_t slot); // in any state; slot
 struct conn *crowd_find(struct crowd *crowd, uint32_t slot, uint64_t serial);
 void crowd_cut(struct crowd *crowd); // everybody
 
-// Lets up to `maximum` dirty connections proceed, the oldest first. Returns how many did.
+// Lets up to `maximum` dirty connections proceed, the oldest first. Returns how many did. Once in each turn
+// of the loop, before it polls, so that those that have ended are gone.
 uint32_t crowd_flush(struct crowd *crowd, uint32_t maximum);
 
-// Queues the frame for each subscriber of the topic that wants the type, is not parked, and has not had
-// the event with this `place` with another topic. Returns how many.
-uint32_t crowd_publish(struct crowd *crowd, uint32_t topic, uint64_t type, uint64_t place,
-                       struct frame *frame);
+// An event of one topic. With several topics it is as many publications, of one place.
+struct publication {
+    uint32_t topic;
+    bool rest; // the crowd's own: not all of the topic's subscribers have got it yet
+    uint64_t type, place;
+    struct frame *frame; // borrowed
+};
+
+// Queues `count` events, whose places do not fall, for each subscriber of their topics that wants their
+// type, is not parked, and has not had the event with another topic. Who has one topic and wants all of
+// it gets a topic's events as one frame, which is made once. Returns how many references it queued.
+uint32_t crowd_publish(struct crowd *crowd, struct publication *publications, size_t count);
 
 // Stops reading clients, or begins again.
 void crowd_pause(struct crowd *crowd, bool paused);

@@ -44,6 +44,9 @@ const unsigned char *frame_payload(const struct frame *frame, size_t *size);
 // is made once. Returns what others see: the first one given by any thread.
 struct frame *frame_keep_deflated(struct frame *frame, struct frame *deflated);
 
+// What lies in these, one behind the other: for who gets all of them.
+struct frame *frame_join(struct frame *const *frames, size_t count);
+
 struct frame *frame_ref(struct frame *frame);
 void frame_unref(struct frame *frame); // NULL is fine
 

@@ -71,9 +71,10 @@ struct hall {
 
 #define HALL_READ_BUFFER (64u << 10)
 
-void hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
-               const struct websocket_events *websocket_events,
-               const struct transport_events *transport_events);
+// 0, or a negative errno: then hall_release may follow.
+int hall_init(struct hall *hall, uv_loop_t *loop, const struct hall_config *config,
+              const struct websocket_events *websocket_events,
+              const struct transport_events *transport_events);
 void hall_release(struct hall *hall); // when nobody is here any more
 
 // Lets one more client open: it counts until hall_leave. 0, or the status to refuse it with.

@@ -11,12 +11,12 @@
 
 #include "rowcast/frame.h"
 
-#define OUTQUEUE_INSIDE 4 // frames that fit without an allocation
-
 // Invariants: offset is below the size of the first frame; bytes = the sizes of all frames - offset.
 struct outqueue {
-    struct frame **ring; // NULL: the frames are in `inside`
-    struct frame *inside[OUTQUEUE_INSIDE];
+    union {
+        struct frame *only;  // capacity 1: one waits without an allocation
+        struct frame **ring; // else
+    };
     uint32_t first, count, capacity; // capacity is a power of two
     uint32_t offset;
     size_t bytes;
@@ -35,7 +35,7 @@ unsigned outqueue_vectors(const struct outqueue *queue, uv_buf_t *vectors, unsig
 // `size` bytes from the front are out; at most queue->bytes.
 void outqueue_consume(struct outqueue *queue, size_t size);
 
-// Forgets all but the first `keep` frames, and never one that is partly out.
-void outqueue_drop_behind(struct outqueue *queue, uint32_t keep);
+// Forgets all but a frame that is partly out.
+void outqueue_drop(struct outqueue *queue);
 
 #endif

@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: MIT
-// A byte stream to one peer. Connections know this only, never a uv_ stream function: here is where
-// TLS comes in.
+// A byte stream to one peer. Connections know this only, never a socket's functions: here is where TLS
+// comes in.
+//
+// The transports of a worker have an epoll of their own inside its loop: a stream of libuv takes 248
+// bytes, and 88 more for each write that waits.
 #ifndef ROWCAST_TRANSPORT_H
 #define ROWCAST_TRANSPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 #include <uv.h>
+
+#include "rowcast/fifo.h"
 
 #define TRANSPORT_VECTORS_MAX 1024 // IOV_MAX of Linux
 #define TRANSPORT_ADDRESS_SIZE 64
@@ -20,47 +26,49 @@ struct transport_events {
     // transport_read.
     uv_buf_t (*room)(struct transport *transport);
     void (*bytes)(struct transport *transport, const char *bytes, size_t size);
-    // The peer sends no more: UV_EOF, or an error. Called once.
+    // The peer sends no more: UV_EOF. Or, perhaps after that, an error: nothing can be sent either.
     void (*ended)(struct transport *transport, int status);
-    // What transport_write held back is out, `size` bytes, or failed (status < 0).
-    void (*written)(struct transport *transport, size_t size, int status);
-    void (*shut)(struct transport *transport, int status); // transport_shutdown is done
-    void (*closed)(struct transport *transport);           // the memory may go
+    void (*writable)(struct transport *transport); // it was busy, and takes more
+    void (*closed)(struct transport *transport);   // the memory may go
 };
 
-// What the transports of a worker share: whom they call, and requests, which are under way for
-// moments.
+// What the transports of a worker share: whom they call, and who waits for them.
 struct transport_pool {
     const struct transport_events *events;
-    struct transport_request *free;
+    int epoll;
+    uv_poll_t poll;     // of the epoll
+    struct fifo closed; // transports whose `closed` is not yet called
 };
 
-// Embedded. Invariant: `request` is set exactly while a write or the shutdown is under way.
+// Embedded.
 struct transport {
-    uv_tcp_t tcp;
     struct transport_pool *pool;
-    struct transport_request *request;
-    bool reading;
+    int socket;       // -1: closed
+    uint32_t wanted;  // of EPOLLIN and EPOLLOUT
+    uint32_t watched; // by the epoll: all of those, and perhaps more
 };
 
-void transport_pool_init(struct transport_pool *pool, const struct transport_events *events);
-void transport_pool_release(struct transport_pool *pool);
+// 0, or a negative errno: then only transport_pool_release may follow.
+int transport_pool_init(struct transport_pool *pool, uv_loop_t *loop,
+                        const struct transport_events *events);
+// Calls `closed` for all that were closed. Not from inside an event; once in each turn of the loop.
+void transport_pool_settle(struct transport_pool *pool);
+void transport_pool_close(struct transport_pool *pool);   // lets the loop end
+void transport_pool_release(struct transport_pool *pool); // after the loop's end
 
-// Takes over the connected socket, also on failure. 0, or a negative errno: then `closed` follows.
-int transport_open(struct transport *transport, uv_loop_t *loop, int socket,
-                   struct transport_pool *pool);
+// Takes over the connected, non-blocking socket, also on failure. 0, or a negative errno: then it must
+// be closed.
+int transport_open(struct transport *transport, int socket, struct transport_pool *pool);
 
 void transport_read(struct transport *transport, bool on);
+bool transport_reads(const struct transport *transport);
 
-// Writes what goes at once. Returns how many bytes that were (the caller may forget them), or a
-// negative errno. If it was not all, the transport holds on to the first *held of the rest (up to 4
-// vectors), which must stay as they are until `written`. May overwrite the vectors. Not while
-// transport_busy.
-ssize_t transport_write(struct transport *transport, uv_buf_t *vectors, unsigned count,
-                        unsigned *held);
+// Writes what goes at once. Returns how many bytes that were, or a negative errno. If it was not all,
+// the transport is busy until `writable`. Not while transport_busy.
+ssize_t transport_write(struct transport *transport, const uv_buf_t *vectors, unsigned count);
 bool transport_busy(const struct transport *transport);
 
-// Says to the peer that nothing follows. Not while transport_busy. 0 or a negative errno.
+// Says to the peer that nothing follows. 0 or a negative errno.
 int transport_shutdown(struct transport *transport);
 
 // Ends it at once; `reset` throws away what the kernel has not sent yet.

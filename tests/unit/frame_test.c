@@ -98,6 +98,19 @@ static void a_long_reason_is_cut_between_characters(void **state)
     frame_unref(frame);
 }
 
+static void joined_frames_lie_one_behind_the_other(void **state)
+{
+    struct frame *frames[] = {frame_new(FRAME_TEXT, "one", 3), frame_new(FRAME_BINARY, "two", 3)};
+    struct frame *joined = frame_join(frames, 2);
+
+    (void)state;
+    assert_int_equal(joined->size, 10);
+    assert_memory_equal(joined->bytes, "\x81\x03one\x82\x03two", 10);
+    frame_unref(joined);
+    frame_unref(frames[0]);
+    frame_unref(frames[1]);
+}
+
 static void references_are_counted(void **state)
 {
     struct frame *frame = frame_new(FRAME_TEXT, "x", 1);
@@ -150,6 +163,7 @@ int main(void)
         cmocka_unit_test(raw_bytes_stay_as_they_are),
         cmocka_unit_test(a_close_carries_code_and_reason),
         cmocka_unit_test(a_long_reason_is_cut_between_characters),
+        cmocka_unit_test(joined_frames_lie_one_behind_the_other),
         cmocka_unit_test(references_are_counted),
         cmocka_unit_test(threads_share_frames),
     };

@@ -81,9 +81,9 @@ static void references_are_held_and_given_back(void **state)
     assert_int_equal(atomic_load(&frame->references), 101);
     outqueue_consume(&queue, 4);
     assert_int_equal(atomic_load(&frame->references), 100);
-    outqueue_drop_behind(&queue, 10);
-    assert_int_equal(atomic_load(&frame->references), 11);
-    assert_int_equal(queue.bytes, 29);
+    outqueue_drop(&queue);
+    assert_int_equal(atomic_load(&frame->references), 2); // one byte of it is out
+    assert_int_equal(queue.bytes, 2);
     outqueue_release(&queue);
     assert_int_equal(atomic_load(&frame->references), 1);
     frame_unref(frame);
@@ -113,12 +113,12 @@ static void a_frame_that_has_begun_is_never_dropped(void **state)
     push(&queue, "begun");
     push(&queue, "next");
     outqueue_consume(&queue, 1);
-    outqueue_drop_behind(&queue, 0);
+    outqueue_drop(&queue);
     assert_queue(&queue, "egun");
     outqueue_consume(&queue, 4);
     assert_true(outqueue_empty(&queue));
     push(&queue, "a");
-    outqueue_drop_behind(&queue, 0);
+    outqueue_drop(&queue);
     assert_true(outqueue_empty(&queue));
     outqueue_release(&queue);
 }
@@ -131,12 +131,11 @@ static void a_drained_queue_takes_no_memory(void **state)
     outqueue_init(&queue);
     for (int i = 0; i < 1000; i++)
         push(&queue, "x");
-    assert_non_null(queue.ring);
+    assert_true(queue.capacity >= 1000);
     outqueue_consume(&queue, 1000);
-    assert_null(queue.ring);
-    for (int i = 0; i < OUTQUEUE_INSIDE; i++)
-        push(&queue, "x");
-    assert_null(queue.ring);
+    assert_int_equal(queue.capacity, 1);
+    push(&queue, "x");
+    assert_int_equal(queue.capacity, 1);
     outqueue_release(&queue);
 }
 

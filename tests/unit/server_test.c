@@ -578,6 +578,44 @@ static void many_get_everything_in_order(void **state)
     app_stop(app);
 }
 
+// What waits together is joined for those of one topic, and for nobody out of order.
+static void what_waits_together_keeps_its_order(void **state)
+{
+    enum { WAITING = 1200 }; // more than is joined at once
+    struct server_config config = configuration();
+    struct app *app = app_start(&config);
+    struct client *clients[4];
+    char text[16], all[4][WAITING * 16];
+    size_t sizes[4] = {0};
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        clients[i] = client_open(app);
+    struct client_ref *refs = app->clients + app->opened - 4;
+    server_subscribe(app->server, refs[0], 1, NULL);
+    server_subscribe(app->server, refs[1], 2, NULL);
+    server_subscribe(app->server, refs[2], 1, NULL);
+    server_subscribe(app->server, refs[2], 2, NULL);
+    server_subscribe(app->server, refs[3], 1, filter_new((uint64_t[]){7}, 1));
+    for (int i = 0; i < WAITING; i++) {
+        uint32_t topics[] = {1, 2}, first = i % 3 == 1, count = i % 3 == 2 ? 2 : 1;
+        uint64_t type = 5 + (i % 4 == 0) * 2;
+        int length = snprintf(text, sizeof text, "event %d", i);
+        struct frame *frame = frame_new(FRAME_TEXT, text, (size_t)length);
+        server_publish(app->server, topics + first, count, type, ++app->place, frame);
+        frame_unref(frame);
+        bool wanted[] = {i % 3 != 1, i % 3 != 0, true, i % 3 != 1 && type == 7};
+        for (int k = 0; k < 4; k++)
+            if (wanted[k])
+                sizes[k] += (size_t)snprintf(all[k] + sizes[k], 17, "\x81%c%s", length, text);
+    }
+    for (int k = 0; k < 4; k++) {
+        expect(app, clients[k], all[k], sizes[k]);
+        client_free(clients[k]);
+    }
+    app_stop(app);
+}
+
 // ---- ends ----
 
 static void the_server_can_close(void **state)
@@ -983,6 +1021,7 @@ int main(void)
         cmocka_unit_test(events_go_to_their_subscribers),
         cmocka_unit_test(calls_for_who_has_gone_do_nothing),
         cmocka_unit_test(many_get_everything_in_order),
+        cmocka_unit_test(what_waits_together_keeps_its_order),
         cmocka_unit_test(the_server_can_close),
         cmocka_unit_test(a_half_closed_client_gets_its_answers),
         cmocka_unit_test(a_reset_is_a_close_once),
