@@ -24,18 +24,33 @@ static void make_id(char *id, size_t size)
     snprintf(id, size, "client_%lld_%s", (long long)(clock_now() / 1000000), random);
 }
 
+// All in one piece of memory.
+static void copy_texts(struct client *client, const struct handshake *handshake)
+{
+    const char *const from[] = {handshake->address,  handshake->path,   handshake->query,
+                                handshake->protocol, handshake->cookie, handshake->user_agent,
+                                handshake->origin};
+    const char **const to[] = {&client->address,  &client->path,   &client->query,
+                               &client->protocol, &client->cookie, &client->user_agent,
+                               &client->origin};
+    size_t size = 0, at = 0;
+    for (int i = 0; i < 7; i++)
+        size += from[i] ? strlen(from[i]) + 1 : 0;
+    client->texts = memory_resize(NULL, size > 0 ? size : 1);
+    for (int i = 0; i < 7; i++) {
+        if (!from[i])
+            continue;
+        *to[i] = strcpy(client->texts + at, from[i]);
+        at += strlen(from[i]) + 1;
+    }
+}
+
 struct client *client_new(struct client_ref ref, const struct handshake *handshake)
 {
     struct client *client = memory_new(sizeof *client);
     client->ref = ref;
     make_id(client->id, sizeof client->id);
-    client->address = memory_text(handshake->address);
-    client->path = memory_text(handshake->path);
-    client->query = memory_text(handshake->query);
-    client->protocol = memory_text(handshake->protocol);
-    client->cookie = memory_text(handshake->cookie);
-    client->user_agent = memory_text(handshake->user_agent);
-    client->origin = memory_text(handshake->origin);
+    copy_texts(client, handshake);
     choices_init(&client->choices);
     client->held_end = &client->held;
     return client;
@@ -53,13 +68,7 @@ void client_free(struct client *client, struct topics *topics)
     client_drop_work(client, topics);
     while ((held = client_take_held(client)))
         free(held);
-    free(client->address);
-    free(client->path);
-    free(client->query);
-    free(client->protocol);
-    free(client->cookie);
-    free(client->user_agent);
-    free(client->origin);
+    free(client->texts);
     free(client->state);
     free(client);
 }

@@ -28,7 +28,7 @@ struct clients *clients_new(const struct clients_config *config)
     struct clients *clients = memory_new(sizeof *clients);
     clients->config = *config;
     clients->conflation = conflation_of(config->conflate);
-    map_init(&clients->by_ref);
+    roster_init(&clients->roster);
     list_init(&clients->ready);
     list_init(&clients->joining);
     list_init(&clients->awaiting);
@@ -38,8 +38,8 @@ struct clients *clients_new(const struct clients_config *config)
 
 struct client *clients_find(const struct clients *clients, struct client_ref ref)
 {
-    uint64_t *client = map_get(&clients->by_ref, &ref, sizeof ref);
-    return client ? (struct client *)(uintptr_t)*client : NULL;
+    struct client *client = roster_at(&clients->roster, ref);
+    return client && client->ref.serial == ref.serial ? client : NULL;
 }
 
 void clients_set_server(struct clients *clients, struct server *server)
@@ -61,10 +61,10 @@ void clients_set_script(struct clients *clients, struct script *script)
 
 static void for_each(struct clients *clients, void (*each)(struct clients *, struct client *))
 {
-    size_t position = 0;
-    uint64_t *value;
-    while ((value = map_next(&clients->by_ref, &position)))
-        each(clients, (struct client *)(uintptr_t)*value);
+    struct client_ref at = {0};
+    struct client *client;
+    while ((client = roster_next(&clients->roster, &at)))
+        each(clients, client);
 }
 
 uint64_t clients_subscriptions(const struct clients *clients)
@@ -74,12 +74,11 @@ uint64_t clients_subscriptions(const struct clients *clients)
 
 uint64_t clients_waiting(const struct clients *clients)
 {
-    size_t position = 0;
-    uint64_t *value, waiting = 0;
-    while ((value = map_next(&clients->by_ref, &position))) {
-        const struct client *client = (struct client *)(uintptr_t)*value;
+    struct client_ref at = {0};
+    const struct client *client;
+    uint64_t waiting = 0;
+    while ((client = roster_next(&clients->roster, &at)))
         waiting += client->work && !client->catchup;
-    }
     return waiting;
 }
 
@@ -173,7 +172,7 @@ void clients_opened(struct clients *clients, struct client_ref ref,
 {
     clients->now = now;
     struct client *client = client_new(ref, handshake);
-    map_put(&clients->by_ref, &ref, sizeof ref, (uintptr_t)client);
+    roster_put(&clients->roster, ref, client);
     log_write(LOG_DEBUG, "client_connected",
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
               "a client has connected");
@@ -229,7 +228,7 @@ void clients_closed(struct clients *clients, struct client_ref ref, int code)
     log_write(LOG_DEBUG, "client_disconnected",
               LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_NUMBER("code", code)),
               "a client has gone");
-    map_remove(&clients->by_ref, &ref, sizeof ref);
+    roster_put(&clients->roster, ref, NULL);
     metrics_disconnect(clients->config.metrics, code);
     clients->subscriptions -= client->choices.count;
     clients_end_catchup(clients, client);
@@ -246,7 +245,7 @@ void clients_free(struct clients *clients)
     if (!clients)
         return;
     for_each(clients, free_client);
-    map_release(&clients->by_ref);
+    roster_release(&clients->roster);
     free((void *)clients->conflation.types);
     free(clients);
 }

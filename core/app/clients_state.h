@@ -6,12 +6,12 @@
 #include "rowcast/client.h"
 #include "rowcast/clients.h"
 #include "rowcast/list.h"
-#include "rowcast/map.h"
+#include "rowcast/roster.h"
 
 struct clients {
     struct clients_config config;
     struct script *script;
-    struct map by_ref; // struct client_ref -> struct client *
+    struct roster roster;
     struct list ready; // clients that catch up and take more, each in its turn
     struct conflation conflation;
     uint64_t reset;      // what has a place before this was void for everybody

@@ -6,7 +6,7 @@
 
 #include "rowcast/memory.h"
 
-#define FIRST_CAPACITY 4
+#define FIRST_CAPACITY 1 // what most have
 #define FEW 16
 
 void choices_init(struct choices *choices)

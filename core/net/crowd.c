@@ -2,6 +2,7 @@
 // All connections of one worker.
 #include "rowcast/crowd.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #define CHUNK 128      // connections in one allocation
 #define JOINED_MAX 512 // events
+#define STORM 1000     // connections
 
 // ---- slots ----
 
@@ -48,7 +50,8 @@ void crowd_admit(struct crowd *crowd, int socket)
 
     conn->hall = &crowd->hall;
     conn->serial = ++crowd->serials;
-    crowd->present++;
+    if (++crowd->present > crowd->most)
+        crowd->most = crowd->present;
     conn_open(conn, socket);
 }
 
@@ -264,10 +267,21 @@ static void expire(struct deadlines *deadlines, int64_t now)
         conn_expire(container_of(deadline, struct conn, deadline));
 }
 
+// After a storm: what its connections took is free, but in between of what is not, so that the process
+// keeps it until it is told not to. Takes milliseconds, for some thousands.
+static void give_back(struct crowd *crowd)
+{
+    if (crowd->most < STORM || crowd->present > crowd->most / 2)
+        return;
+    crowd->most = crowd->present;
+    malloc_trim(0);
+}
+
 void crowd_tick(struct crowd *crowd, int64_t now)
 {
     uint32_t from, to;
 
+    give_back(crowd);
     expire(&crowd->hall.handshaking, now);
     expire(&crowd->hall.closing, now);
     expire(&crowd->hall.slowed, now);

@@ -9,11 +9,7 @@
 
 #define FREE_PLACE UINT32_MAX // as a topic number: nobody stands here
 #define NOT_FOUND UINT32_MAX
-
-// Where a subscriber stands in a topic's array.
-struct subscriber_place {
-    uint32_t topic, position;
-};
+#define FIRST_PLACES 4
 
 struct subscribers_topic {
     struct subscription *subscriptions;
@@ -21,6 +17,12 @@ struct subscribers_topic {
 };
 
 // ---- a subscriber's places: open addressing, linear probing ----
+
+static struct subscriber_place *places_of(const struct subscriber *subscriber)
+{
+    return subscriber->capacity == 1 ? &((struct subscriber *)subscriber)->only
+                                     : subscriber->places;
+}
 
 static uint32_t place_home(const struct subscriber *subscriber, uint32_t topic)
 {
@@ -30,8 +32,8 @@ static uint32_t place_home(const struct subscriber *subscriber, uint32_t topic)
 // The index of the topic's place, or NOT_FOUND.
 static uint32_t place_find(const struct subscriber *subscriber, uint32_t topic)
 {
-    if (subscriber->capacity == 0)
-        return NOT_FOUND;
+    if (subscriber->capacity <= 1)
+        return subscriber->count == 1 && subscriber->only.topic == topic ? 0 : NOT_FOUND;
     uint32_t mask = subscriber->capacity - 1;
     for (uint32_t i = place_home(subscriber, topic);; i = (i + 1) & mask) {
         if (subscriber->places[i].topic == topic)
@@ -53,35 +55,53 @@ static void place_put(struct subscriber *subscriber, struct subscriber_place pla
 
 static void places_resize(struct subscriber *subscriber, uint32_t capacity)
 {
-    struct subscriber_place *old = subscriber->places;
-    uint32_t old_capacity = subscriber->capacity;
+    struct subscriber former = *subscriber;
+    struct subscriber_place *old = places_of(&former);
 
-    subscriber->places = capacity > 0 ? memory_resize(NULL, capacity * sizeof *old) : NULL;
+    subscriber->places = memory_resize(NULL, capacity * sizeof *old);
     subscriber->capacity = capacity;
     for (uint32_t i = 0; i < capacity; i++)
         subscriber->places[i].topic = FREE_PLACE;
-    for (uint32_t i = 0; i < old_capacity; i++) {
+    for (uint32_t i = 0; i < former.capacity; i++) {
         if (old[i].topic != FREE_PLACE)
             place_put(subscriber, old[i]);
     }
-    free(old);
+    if (former.capacity > 1)
+        free(old);
+}
+
+static void places_free(struct subscriber *subscriber)
+{
+    if (subscriber->capacity > 1)
+        free(subscriber->places);
+    *subscriber = (struct subscriber){0};
 }
 
 static void place_add(struct subscriber *subscriber, uint32_t topic, uint32_t position)
 {
-    if ((subscriber->count + 1) * 2 > subscriber->capacity)
-        places_resize(subscriber, subscriber->capacity > 0 ? subscriber->capacity * 2 : 2);
-    place_put(subscriber, (struct subscriber_place){topic, position});
-    subscriber->count++;
+    struct subscriber_place place = {topic, position};
+
+    if (subscriber->count++ == 0) {
+        subscriber->only = place;
+        subscriber->capacity = 1;
+        return;
+    }
+    if (subscriber->count * 2 > subscriber->capacity)
+        places_resize(subscriber,
+                      subscriber->capacity > 1 ? subscriber->capacity * 2 : FIRST_PLACES);
+    place_put(subscriber, place);
 }
 
 // Takes out place `hole` and moves back those that were pushed behind it, so that no tombstones
 // remain.
 static void place_remove(struct subscriber *subscriber, uint32_t hole)
 {
+    if (--subscriber->count == 0) {
+        places_free(subscriber);
+        return;
+    }
     struct subscriber_place *places = subscriber->places;
     uint32_t mask = subscriber->capacity - 1;
-
     for (uint32_t i = (hole + 1) & mask; places[i].topic != FREE_PLACE; i = (i + 1) & mask) {
         uint32_t home = place_home(subscriber, places[i].topic);
         if (((i - home) & mask) >= ((i - hole) & mask)) {
@@ -90,10 +110,7 @@ static void place_remove(struct subscriber *subscriber, uint32_t hole)
         }
     }
     places[hole].topic = FREE_PLACE;
-    subscriber->count--;
-    if (subscriber->count == 0)
-        places_resize(subscriber, 0);
-    else if (subscriber->count * 8 <= subscriber->capacity)
+    if (subscriber->count * 8 <= subscriber->capacity && subscriber->capacity > FIRST_PLACES)
         places_resize(subscriber, subscriber->capacity / 2);
 }
 
@@ -127,7 +144,7 @@ static void topic_remove(struct subscribers_topic *topic, uint32_t number, uint3
     if (position != topic->count) {
         topic->subscriptions[position] = *last;
         uint32_t place = place_find(last->subscriber, number);
-        last->subscriber->places[place].position = position;
+        places_of(last->subscriber)[place].position = position;
     }
     if (topic->count == 0)
         topic_resize(topic, 0);
@@ -170,7 +187,7 @@ bool subscribers_join(struct subscribers *subscribers, struct subscriber *subscr
     uint32_t place = place_find(subscriber, topic);
 
     if (place != NOT_FOUND) {
-        struct subscription *known = &entry->subscriptions[subscriber->places[place].position];
+        struct subscription *known = &entry->subscriptions[places_of(subscriber)[place].position];
         filter_unref(known->filter);
         known->filter = filter;
         return false;
@@ -187,7 +204,7 @@ bool subscribers_leave(struct subscribers *subscribers, struct subscriber *subsc
 
     if (place == NOT_FOUND)
         return false;
-    uint32_t position = subscriber->places[place].position;
+    uint32_t position = places_of(subscriber)[place].position;
     place_remove(subscriber, place);
     topic_remove(&subscribers->topics[topic], topic, position);
     return true;
@@ -197,7 +214,7 @@ void subscribers_leave_all(struct subscribers *subscribers, struct subscriber *s
                            subscribers_emptied *emptied, void *user)
 {
     for (uint32_t i = 0; i < subscriber->capacity; i++) {
-        struct subscriber_place place = subscriber->places[i];
+        struct subscriber_place place = places_of(subscriber)[i];
         if (place.topic == FREE_PLACE)
             continue;
         struct subscribers_topic *topic = &subscribers->topics[place.topic];
@@ -205,8 +222,7 @@ void subscribers_leave_all(struct subscribers *subscribers, struct subscriber *s
         if (topic->count == 0 && emptied != NULL)
             emptied(user, place.topic);
     }
-    free(subscriber->places);
-    *subscriber = (struct subscriber){0};
+    places_free(subscriber);
 }
 
 const struct subscription *subscribers_of(const struct subscribers *subscribers, uint32_t topic,

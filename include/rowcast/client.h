@@ -43,9 +43,11 @@ struct client_work {
 // Busy: work is under way, and waits for the stream or for the catch-up. Then messages are held.
 struct client {
     struct client_ref ref;
-    char id[32]; // "client_1699564800_abc123xyz"
-    char *address, *path, *query, *protocol, *cookie, *user_agent, *origin; // NULL where absent
-    char *state;                                                            // JSON
+    char id[32];                                   // "client_1699564800_abc123xyz"
+    char *texts;                                   // where the next ones lie
+    const char *address, *path, *query, *protocol; // NULL where absent
+    const char *cookie, *user_agent, *origin;
+    char *state; // JSON
     size_t state_size;
     struct choices choices;   // what it is subscribed to, each holding a reference to its topic
     struct client_work *work; // NULL: none

@@ -17,6 +17,7 @@ struct crowd {
     uint32_t slots;       // that were ever used
     uint32_t free_slots;  // head of the list of free ones, CROWD_NONE at its end
     uint32_t present;     // slots in use
+    uint32_t most;        // that were present since memory was last given back
     uint64_t serials;     // the last one given
     struct heartbeat heartbeat;
     struct frame *ping;

@@ -10,11 +10,19 @@
 
 #include "rowcast/filter.h"
 
+// Where a subscriber stands in a topic's array.
+struct subscriber_place {
+    uint32_t topic, position;
+};
+
 // Embedded in whoever subscribes. Zeroed memory is a subscriber without topics. It must not move in
 // memory while it has any.
 struct subscriber {
-    struct subscriber_place *places; // open addressing by topic number
-    uint32_t capacity;               // 0 or a power of two, at most half full
+    union {
+        struct subscriber_place only;    // capacity 1: one place, and it is taken
+        struct subscriber_place *places; // else open addressing by topic number
+    };
+    uint32_t capacity; // 0, 1, or a larger power of two, then at most half full
     uint32_t count;
 };
 

@@ -7,6 +7,7 @@ const { spawn } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 const readline = require('node:readline');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { ROOT, BINARY, environment } = require('../integration/lib/rowcast.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
@@ -19,6 +20,7 @@ const SCENARIOS = [
     { what: '10,000 clients, 8 waiting', clients: 10000, topics: 1, batch: 8, rounds: 20, limit: 'join', reach: 1.1 },
     { what: '10,000 clients, bursts of 16', clients: 10000, topics: 1, batch: 16, rounds: 20, limit: 'join', reach: 1.1 },
 ];
+const FIRST = 100; // idle clients that are there before the memory is looked at
 const STEP = 120000; // milliseconds that one step may take
 
 function inTime(what, promise) {
@@ -98,12 +100,17 @@ async function raw(mode, size) {
 class Subject {
     static async start(name, { clients, topics }, size) {
         const subject = new Subject();
+        subject.loads = [];
         Object.assign(subject, await servers[name](size));
-        subject.before = subject.tool.memory();
-        const args = [subject.port, clients, topics, subject.greetings].map(String);
-        subject.load = new Tool(path.join(TOOLS, 'load'), args, { stdio: ['pipe', 'pipe', 'inherit', subject.tool.child.stdin] });
-        await subject.load.line();
+        await subject.join({ clients, topics });
         return subject;
+    }
+
+    async join({ clients, topics }) {
+        const args = [this.port, clients, topics, this.greetings].map(String);
+        this.load = new Tool(path.join(TOOLS, 'load'), args, { stdio: ['pipe', 'pipe', 'inherit', this.tool.child.stdin] });
+        this.loads.push(this.load);
+        await this.load.line();
     }
 
     // CPU seconds a million deliveries: of the whole server and of its busiest thread beside the first; how busy the
@@ -120,7 +127,7 @@ class Subject {
     }
 
     async stop() {
-        await this.load?.stop('SIGKILL');
+        for (const load of this.loads) await load.stop('SIGKILL');
         await this.tool.stop('SIGKILL');
     }
 }
@@ -163,10 +170,16 @@ async function fanout(pairs, tools) {
 
 async function idle(tools) {
     for (const clients of [1000, 10000, 19000]) {
-        const subject = await Subject.start('rowcast', { clients, topics: 100 });
+        const subject = await Subject.start('rowcast', { clients: FIRST, topics: 100 });
         try {
-            const each = (subject.tool.memory() - subject.before) / clients;
+            const before = subject.tool.memory();
+            await subject.join({ clients, topics: 100 });
+            const each = (subject.tool.memory() - before) / clients;
+            await subject.load.stop('SIGKILL');
+            await sleep(3000);
+            const left = (subject.tool.memory() - before) / clients;
             tools.say(`idle: ${clients} clients over 100 topics take ${each.toFixed(0)} bytes of RSS each   (reach: 500)`);
+            tools.say(`      and ${left.toFixed(0)} three seconds after they have gone`);
         } finally {
             await subject.stop();
         }
