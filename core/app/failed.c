@@ -229,7 +229,7 @@ void failed_write(struct failed *failed, const struct transaction *transaction,
 {
     struct transaction alone = *transaction;
     struct buffer lines;
-    char *notes = memory_format("%s%s,", FAILURES + 1, failures);
+    char *notes = memory_format("%s%s,", &FAILURES[1], failures);
     alone.last = true; // a part of a transaction stands for itself here
     buffer_init(&lines, FAILED_MAX_SIZE);
     if (!encode(&lines, &alone, notes))
