@@ -31,6 +31,19 @@ static bool run(struct vm *vm, struct text *text)
     return vm_run(vm, read_and_write, text, 100000000, failure, sizeof failure) == 0;
 }
 
+static struct text again(struct vm *vm, const struct text *before)
+{
+    struct text text = {.at = before->out.bytes, .size = before->out.size};
+
+    FUZZ_CHECK(run(vm, &text));
+    return text;
+}
+
+static bool is_same(const struct text *a, const struct text *b)
+{
+    return a->out.size == b->out.size && memcmp(a->out.bytes, b->out.bytes, a->out.size) == 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct vm *vm = vm_new("scripts", 64 << 20);
@@ -38,11 +51,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct text first = {.at = exact, .size = size};
 
     if (run(vm, &first)) {
-        struct text second = {.at = first.out.bytes, .size = first.out.size};
-        FUZZ_CHECK(run(vm, &second));
-        FUZZ_CHECK(first.out.size == second.out.size);
-        FUZZ_CHECK(memcmp(first.out.bytes, second.out.bytes, first.out.size) == 0);
+        // Bytes that are no UTF-8 become U+FFFD when they are written, which may change the order of keys.
+        struct text second = again(vm, &first), third = again(vm, &second);
+        if (memmem(first.out.bytes, first.out.size, "\xef\xbf\xbd", 3) == NULL)
+            FUZZ_CHECK(is_same(&first, &second));
+        FUZZ_CHECK(is_same(&second, &third));
         buffer_release(&second.out);
+        buffer_release(&third.out);
     }
     buffer_release(&first.out);
     free(exact);
