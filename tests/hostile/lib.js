@@ -113,7 +113,6 @@ class Wire {
                 await raw.expectEnd();
                 return inWords(seen);
             }
-            if (kind === 'ping') continue; // a heartbeat
             if (kind === 'text' || kind === 'binary') assert.deepEqual(payload, Buffer.from(expected.shift()), 'an echo');
             seen.push(kind === 'pong' ? kind : 'echoed');
         }

@@ -131,7 +131,7 @@ class Raw {
     }
 
     // The next frame: { opcode, kind, fin, payload }.
-    frame() {
+    anyFrame() {
         return this.take('a frame', () => {
             const { bytes } = this;
             if (bytes.length < 2) return undefined;
@@ -149,8 +149,16 @@ class Raw {
         });
     }
 
+    // The next that is no heartbeat, which may come at any time.
+    async frame() {
+        let seen;
+        do seen = await this.anyFrame();
+        while (seen.kind === 'ping');
+        return seen;
+    }
+
     async expectFrame(kind, payload) {
-        const seen = await this.frame();
+        const seen = await (kind === 'ping' ? this.anyFrame() : this.frame());
         assert.equal(seen.kind, kind, `a ${kind} frame is expected, not ${seen.kind} ${seen.payload}`);
         if (payload !== undefined) assert.deepEqual(seen.payload, Buffer.from(payload));
         return seen;
