@@ -28,6 +28,9 @@ static const struct command commands[] = {
      "makes, shows or drops publication and slot"},
     {"healthcheck", command_healthcheck, "rowcast healthcheck [SETTING...]",
      "asks the router that runs here for /ready; exit 0 or 1"},
+    {"tail", command_tail,
+     "rowcast tail [--topic NAME] [--type NAME] [--since ID] [--admin ADDRESS]",
+     "prints the events of the router that runs here, as they come"},
     {"version", command_version, "rowcast version", "prints the version"},
     {"help", command_help, "rowcast help", "prints this"},
 };

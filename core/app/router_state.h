@@ -67,4 +67,10 @@ void router_note_scripts(struct router *router);
 // Opens the admin port, if there is to be one. -1 with a sentence.
 int router_watch(struct router *router, struct fault *fault);
 
+// ---- router_trace.c ----
+
+// JSON lines: first {"behind":ID,"whole":BOOL,"more":BOOL}, then the events as clients get them. `behind`
+// is what the next question goes on with; whole: none between was dropped; more: it has more at once.
+struct frame *router_answer_events(const struct router *router, const struct http_request *request);
+
 #endif

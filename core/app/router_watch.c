@@ -13,7 +13,7 @@
 
 #define BODY_MAX (8u << 20)
 #define NOTHING_HERE                                                                               \
-    "404 Not Found: there are /health, /ready, /status (JSON) and /metrics (Prometheus)\n"
+    "404 Not Found: there are /health, /ready, /status (JSON), /metrics (Prometheus) and /events\n"
 
 void router_note_scripts(struct router *router)
 {
@@ -242,6 +242,8 @@ static struct frame *respond(void *user, const struct http_request *request)
         return answer_health(router);
     if (http_is(request->path, "/status"))
         return answer_status(router, false);
+    if (http_is(request->path, "/events"))
+        return router_answer_events(router, request);
     if (!http_is(request->path, "/metrics"))
         return answer_text(404, NOTHING_HERE);
     start_counting(router);

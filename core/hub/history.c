@@ -66,7 +66,8 @@ struct history {
     uint32_t newest_count; // topic numbers from here on have none
 
     struct event_id start, position;
-    uint64_t started; // the place of the first event behind `start`
+    uint64_t started;        // the place of the first event behind `start`
+    struct event_id dropped; // the newest evicted of all
 
     // Topics that share a slot share their fate: one may be told `expired` for the other's sake,
     // never the reverse.
@@ -147,6 +148,7 @@ static void drop_oldest(struct history *history)
     }
     for (int i = 0; i < FORMAT_COUNT; i++)
         frame_unref(event->frames[i]);
+    history->dropped = event->id;
     history->bytes -= entry->bytes;
     history->entries.first++;
 }
@@ -238,6 +240,7 @@ void history_start(struct history *history, const struct event_id *id)
 {
     drop_all(history);
     memset(history->evicted, 0, sizeof history->evicted);
+    history->dropped = (struct event_id){0};
     history->epoch = id->epoch;
     history->lineage = (struct lineage){.timeline = id->timeline};
     history->start = *id;
@@ -495,6 +498,23 @@ const struct event *history_walk(const struct history *history, uint64_t *place)
     if (*place >= history->entries.behind)
         return NULL;
     return &entry_at(history, (*place)++)->event;
+}
+
+uint64_t history_behind(const struct history *history, const struct event_id *id, bool *whole)
+{
+    uint64_t first = history->entries.first, behind = history->entries.behind;
+
+    *whole = is_of_this_log(history, id) && event_id_compare(id, &history->position) <= 0 &&
+             event_id_compare(id, &history->start) >= 0 &&
+             event_id_compare(id, &history->dropped) >= 0;
+    while (first < behind) {
+        uint64_t middle = first + (behind - first) / 2;
+        if (event_id_compare(&entry_at(history, middle)->event.id, id) <= 0)
+            first = middle + 1;
+        else
+            behind = middle;
+    }
+    return first;
 }
 
 const struct event_id *history_dropped(const struct history *history, uint32_t topic)

@@ -350,3 +350,52 @@ int http_read(struct http_scan *scan, const char *bytes, size_t size, size_t max
         return HTTP_MORE;
     return scan->lines == 0 ? URI_TOO_LONG : HEADERS_TOO_LARGE;
 }
+
+// ---- the query ----
+
+static int digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// The byte that an escape stands for; -1: it is broken, or NUL.
+static int escaped(const char *at, const char *end)
+{
+    if (end - at < 3 || digit(at[1]) < 0 || digit(at[2]) < 0)
+        return -1;
+    int byte = digit(at[1]) * 16 + digit(at[2]);
+    return byte != 0 ? byte : -1;
+}
+
+static enum http_parameter decode(const char *at, const char *end, char *value, size_t room)
+{
+    size_t size = 0;
+    for (; at < end; at++) {
+        int byte = *at == '%' ? escaped(at, end) : *at == '+' ? ' ' : (unsigned char)*at;
+        if (byte < 0 || size + 1 == room)
+            return HTTP_PARAMETER_BROKEN;
+        if (*at == '%')
+            at += 2;
+        value[size++] = (char)byte;
+    }
+    value[size] = '\0';
+    return HTTP_PARAMETER_FOUND;
+}
+
+enum http_parameter http_parameter(struct http_text query, const char *name, char *value,
+                                   size_t room)
+{
+    size_t size = strlen(name);
+    const char *end = query.at + query.size;
+    for (const char *at = query.at; at && at < end;) {
+        const char *next = memchr(at, '&', (size_t)(end - at));
+        const char *behind = next ? next : end;
+        if ((size_t)(behind - at) > size && memcmp(at, name, size) == 0 && at[size] == '=')
+            return decode(at + size + 1, behind, value, room);
+        at = behind + 1;
+    }
+    return HTTP_PARAMETER_ABSENT;
+}

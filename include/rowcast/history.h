@@ -99,6 +99,10 @@ const struct event *history_next(const struct history *history, struct history_c
 // there is none. Lives until the next append or evict.
 const struct event *history_walk(const struct history *history, uint64_t *place);
 
+// The place of the first event behind `id`, of any topic; history_end: there is none. *whole: every event
+// behind it is known.
+uint64_t history_behind(const struct history *history, const struct event_id *id, bool *whole);
+
 // The newest event of the topic that may have been dropped; all zero: none was. It may be another topic's.
 const struct event_id *history_dropped(const struct history *history, uint32_t topic);
 

@@ -56,6 +56,13 @@ bool http_is_like(struct http_text text, const char *word); // in any case
 int http_count(const struct http_request *request, const char *name);
 struct http_text http_value(const struct http_request *request, const char *name); // of the first
 
+// The first value of a parameter of the query (`name=value&...`), percent-decoded, with a NUL behind it.
+// Broken: it does not fit, has a NUL, or an escape that is none.
+enum http_parameter { HTTP_PARAMETER_ABSENT, HTTP_PARAMETER_FOUND, HTTP_PARAMETER_BROKEN };
+
+enum http_parameter http_parameter(struct http_text query, const char *name, char *value,
+                                   size_t room);
+
 // Takes the next element off a comma-separated list: without blanks around, empty ones skipped.
 // False at the end.
 bool http_next(struct http_text *list, struct http_text *element);

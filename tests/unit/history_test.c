@@ -119,6 +119,37 @@ static void assert_missed(struct place *place, const char *name, struct event_id
 
 #define LSNS(...) ((const uint64_t[]){__VA_ARGS__, 0})
 
+static void assert_behind(struct place *place, struct event_id id, uint64_t expected, bool known)
+{
+    bool whole;
+
+    assert_int_equal(history_behind(place->history, &id, &whole), expected);
+    assert_int_equal(whole, known);
+}
+
+static void what_is_behind_an_id_is_found_whatever_its_topic(void **state)
+{
+    struct place *place = *state;
+    struct event_id other = at(300, 3, 0, 0);
+
+    assert_behind(place, behind(100, 0), 1, true);
+    put(place, at(200, 2, 0, 0), "a", 0);
+    put(place, at(300, 3, 0, 0), "b", 0);
+    put(place, at(300, 3, 1, 0), "a", 500);
+    assert_behind(place, behind(100, 0), 1, true);
+    assert_behind(place, at(200, 2, 0, 0), 2, true);
+    assert_behind(place, at(300, 3, 0, 0), 3, true);
+    assert_behind(place, at(300, 3, 1, 0), 4, true);
+    assert_behind(place, at(99, 1, 0, 0), 1, false);  // before the start
+    assert_behind(place, at(400, 4, 0, 0), 4, false); // ahead
+    other.epoch++;
+    assert_behind(place, other, 3, false);
+
+    history_evict(place->history, 1001);
+    assert_behind(place, at(200, 2, 0, 0), 3, false); // 300 is gone
+    assert_behind(place, at(300, 3, 0, 0), 3, true);  // itself, but nothing behind it
+}
+
 static void nothing_is_known_before_the_start(void **state)
 {
     struct topics topics;
@@ -932,6 +963,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_before_the_start),
+        TEST_AT_A_PLACE(what_is_behind_an_id_is_found_whatever_its_topic),
         TEST_AT_A_PLACE(a_topic_is_walked_from_the_id_to_the_newest),
         TEST_AT_A_PLACE(an_event_of_many_topics_stands_in_each),
         TEST_AT_A_PLACE(a_position_lies_behind_its_transaction),

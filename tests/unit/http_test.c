@@ -197,6 +197,43 @@ static void targets_have_a_path_and_a_query(void **state)
     assert_path("/http://host/", "/http://host/", NULL);
 }
 
+static void assert_parameter(const char *query, const char *name, const char *expected)
+{
+    struct http_text text = {query, strlen(query)};
+    char value[8];
+
+    assert_int_equal(http_parameter(text, name, value, sizeof value), HTTP_PARAMETER_FOUND);
+    assert_string_equal(value, expected);
+}
+
+static void assert_no_parameter(const char *query, const char *name, enum http_parameter expected)
+{
+    struct http_text text = {query, query ? strlen(query) : 0};
+    char value[8];
+
+    assert_int_equal(http_parameter(text, name, value, sizeof value), expected);
+}
+
+static void parameters_are_found_and_decoded(void **state)
+{
+    (void)state;
+    assert_parameter("a=1&b=2", "a", "1");
+    assert_parameter("a=1&b=2", "b", "2");
+    assert_parameter("b=&b=2", "b", "");
+    assert_parameter("aa=1&a=2", "a", "2");
+    assert_parameter("a=%41%2b%26+=", "a", "A+& =");
+    assert_parameter("a=1234567", "a", "1234567");
+    assert_no_parameter(NULL, "a", HTTP_PARAMETER_ABSENT);
+    assert_no_parameter("", "a", HTTP_PARAMETER_ABSENT);
+    assert_no_parameter("a", "a", HTTP_PARAMETER_ABSENT);
+    assert_no_parameter("&&b=a=", "a", HTTP_PARAMETER_ABSENT);
+    assert_no_parameter("a=12345678", "a", HTTP_PARAMETER_BROKEN);
+    assert_no_parameter("a=%", "a", HTTP_PARAMETER_BROKEN);
+    assert_no_parameter("a=%4&b=1", "a", HTTP_PARAMETER_BROKEN);
+    assert_no_parameter("a=%zz", "a", HTTP_PARAMETER_BROKEN);
+    assert_no_parameter("a=%00", "a", HTTP_PARAMETER_BROKEN);
+}
+
 static void bad_targets_are_refused(void **state) // A35, A31
 {
     static const char *const targets[] = {"../x",       "*",        "/p#frag", "x",   "http://",
@@ -420,6 +457,7 @@ int main(void)
         cmocka_unit_test(lists_are_walked),
         cmocka_unit_test(lists_go_over_several_lines),
         cmocka_unit_test(targets_have_a_path_and_a_query),
+        cmocka_unit_test(parameters_are_found_and_decoded),
         cmocka_unit_test(bad_targets_are_refused),
         cmocka_unit_test(methods_and_versions),
         cmocka_unit_test(hosts),
