@@ -120,8 +120,8 @@ int admin_start(struct admin **result, uv_loop_t *loop, const struct admin_confi
     const struct address *address = &config->address;
     struct bindings bindings;
     int sockets[BINDINGS_MAX];
-    if (bindings_find(&bindings, address->every ? NULL : address->host, address->port, &advice,
-                      fault) != 0 ||
+    if (bindings_find(&bindings, address->every ? NULL : address->host, address->port,
+                      BINDINGS_ALONE, &advice, fault) != 0 ||
         open_sockets(&bindings, sockets, fault) != 0)
         return -1;
     struct admin *admin = admin_new(loop, config, fault);

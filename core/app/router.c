@@ -12,7 +12,6 @@
 
 #define TICK 1000            // milliseconds
 #define SUBSCRIBE_WAIT 30000 // milliseconds
-#define DRAIN 5000           // milliseconds
 
 // ---- health ----
 
@@ -430,6 +429,7 @@ static void on_tick(uv_timer_t *handle)
     struct router *router = container_of(handle, struct router, tick);
     history_evict(router->history, clock_now());
     watch_slot(router);
+    router_watch_again(router);
     clients_tick(router->clients, uv_now(router->loop),
                  router->health.source_ok && !router->health.held);
     delivery_tick(router->delivery, (int64_t)uv_now(router->loop));
@@ -499,6 +499,7 @@ static int start_server(struct router *router, struct fault *fault)
     struct server_config config = {
         .host = settings->host,
         .port = (int)settings->port,
+        .take_over = settings->take_over,
         .workers = (int)settings->workers,
         .heartbeat = settings->heartbeat,
         .handshake_timeout = settings->handshake_timeout,
@@ -640,7 +641,7 @@ void router_drain(struct router *router)
     log_write(LOG_INFO, "draining",
               LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
               "closing every connection with 1001");
-    server_drain(router->server, DRAIN);
+    server_drain(router->server, router->settings->drain);
 }
 
 int router_exit_code(const struct router *router)

@@ -40,6 +40,7 @@ struct router {
     struct guard guard;
     struct metrics metrics;
     struct admin *admin; // NULL: off
+    bool admin_waits;    // until the port is free
     int64_t started;     // microseconds
     int64_t loaded;      // when the scripts were
     uint64_t streams;    // how often a stream has begun
@@ -64,8 +65,10 @@ struct router {
 // The scripts have been loaded: from now on they are counted, and told of.
 void router_note_scripts(struct router *router);
 
-// Opens the admin port, if there is to be one. -1 with a sentence.
+// Opens the admin port, if there is to be one. -1 with a sentence; one that another instance has, which is
+// being taken over, is waited for.
 int router_watch(struct router *router, struct fault *fault);
+void router_watch_again(struct router *router); // once a second
 
 // ---- router_trace.c ----
 

@@ -250,7 +250,7 @@ static struct frame *respond(void *user, const struct http_request *request)
     return answer_status(router, true);
 }
 
-int router_watch(struct router *router, struct fault *fault)
+static int start_admin(struct router *router, struct fault *fault)
 {
     const struct settings *settings = router->settings;
     struct admin_config config = {.timeout = settings->handshake_timeout,
@@ -261,4 +261,27 @@ int router_watch(struct router *router, struct fault *fault)
         return 0;
     start_counting(router);
     return admin_start(&router->admin, router->loop, &config, respond, router, fault);
+}
+
+int router_watch(struct router *router, struct fault *fault)
+{
+    if (start_admin(router, fault) == 0)
+        return 0;
+    router->admin_waits = router->settings->take_over;
+    if (!router->admin_waits)
+        return -1;
+    log_write(LOG_INFO, "admin_waits", NULL,
+              "%s. The port is taken as soon as the instance that has it has gone", fault->text);
+    return 0;
+}
+
+void router_watch_again(struct router *router)
+{
+    struct fault fault;
+    if (!router->admin_waits || start_admin(router, &fault) != 0)
+        return;
+    router->admin_waits = false;
+    log_write(LOG_INFO, "admin_listening",
+              LOG_FIELDS(LOG_NUMBER("admin_port", admin_port(router->admin))),
+              "listening for operators on port %d", admin_port(router->admin));
 }

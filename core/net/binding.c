@@ -73,6 +73,11 @@ static int open_socket(const struct binding *binding)
     return fd;
 }
 
+static int share_port(int fd)
+{
+    return set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0 ? -errno : 0;
+}
+
 static int bind_socket(int fd, const struct binding *binding)
 {
     return bind(fd, (const struct sockaddr *)&binding->address, binding->size) < 0 ? -errno : 0;
@@ -100,7 +105,7 @@ static int port_of(int fd)
                                                : ((struct sockaddr_in *)&address)->sin_port);
 }
 
-// ---- the probe: a plain socket cannot share a port, so it sees who would ----
+// ---- the probe: a plain socket cannot share a port, so it sees who would; one that can does not mind them ----
 
 // Without a host, an address family that the machine does not have is left out.
 static bool may_lack(const struct bindings *bindings, int error)
@@ -126,7 +131,9 @@ static int probe(struct bindings *bindings, int index)
     if (fd < 0)
         return fd;
     set_port(binding, bindings->port);
-    int result = bind_socket(fd, binding);
+    int result = bindings->claim == BINDINGS_SHARED ? share_port(fd) : 0;
+    if (result == 0)
+        result = bind_socket(fd, binding);
     if (result == 0 && bindings->port == 0) {
         result = bindings->port = port_of(fd);
         set_port(binding, bindings->port);
@@ -183,12 +190,12 @@ static int look_up(struct bindings *bindings, const char *host, struct fault *fa
     return 0;
 }
 
-int bindings_find(struct bindings *bindings, const char *host, int port,
+int bindings_find(struct bindings *bindings, const char *host, int port, enum bindings_claim claim,
                   const struct bindings_advice *advice, struct fault *fault)
 {
     int result = -EADDRINUSE;
 
-    *bindings = (struct bindings){.host = host, .port = port, .advice = advice};
+    *bindings = (struct bindings){.host = host, .port = port, .claim = claim, .advice = advice};
     if (look_up(bindings, host, fault) < 0)
         return -1;
     // A free port of one address may be taken on the next one.
@@ -201,10 +208,12 @@ int bindings_find(struct bindings *bindings, const char *host, int port,
 
 static int prepare(int fd, const struct binding *binding)
 {
-    if (set(fd, SOL_SOCKET, SO_REUSEPORT, 1) < 0 ||
-        set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) < 0 || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+    int result = share_port(fd);
+    if (result < 0)
+        return result;
+    if (set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) < 0 || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
         return -errno;
-    int result = bind_socket(fd, binding);
+    result = bind_socket(fd, binding);
     if (result == 0 && listen(fd, BACKLOG) < 0)
         result = -errno;
     return result;

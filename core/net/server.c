@@ -477,11 +477,15 @@ int server_start(struct server **server, uv_loop_t *loop, const struct server_co
 {
     static const struct bindings_advice advice = {
         .host = "give an address of this machine with --host",
-        .port = "choose another with --port",
+        .port =
+            "choose another with --port, or share it with the rowcast that has it until that one "
+            "has gone: --take-over",
     };
     struct bindings bindings;
 
-    if (bindings_find(&bindings, config->host, config->port, &advice, fault) < 0)
+    enum bindings_claim claim = config->take_over ? BINDINGS_SHARED : BINDINGS_ALONE;
+
+    if (bindings_find(&bindings, config->host, config->port, claim, &advice, fault) < 0)
         return -1;
     *server = server_new(loop, config, callbacks, user);
     (*server)->port = bindings.port;

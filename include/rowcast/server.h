@@ -67,6 +67,7 @@ struct server_callbacks {
 struct server_config {
     const char *host; // NULL: 0.0.0.0 and ::
     int port;         // 0: a free one
+    bool take_over;   // another process that shares the port may have it still
     int workers;
     int64_t heartbeat; // milliseconds between pings, 0: off; two silent ones end the connection
     int64_t handshake_timeout;                 // milliseconds, absolute

@@ -35,11 +35,12 @@ struct settings {
     int64_t workers;
     const char *admin; // as address.h reads it
     const char *slot, *publication;
-    int64_t setup, recreate_slot, deflate; // bool
+    int64_t setup, recreate_slot, deflate, take_over; // bool
     int64_t history, replay_wal, slot_limit, max_message, max_event, max_queue, max_header,
-        lua_memory;                                     // bytes
-    int64_t history_time, heartbeat, handshake_timeout; // milliseconds; heartbeat 0: off
-    int64_t snapshot_timeout;                           // milliseconds
+        lua_memory; // bytes
+    int64_t history_time, heartbeat, handshake_timeout,
+        snapshot_timeout; // milliseconds; heartbeat 0: off
+    int64_t drain;        // milliseconds
     int64_t max_connections, max_subscriptions, max_fragments, snapshot_connections;
     int64_t max_connections_per_address; // 0: off
     struct rate rate;

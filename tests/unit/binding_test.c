@@ -30,7 +30,7 @@ static void a_free_port_is_chosen_for_all_addresses(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, NULL, 0, &advice, &fault), 0);
+    assert_int_equal(bindings_find(&bindings, NULL, 0, BINDINGS_ALONE, &advice, &fault), 0);
     assert_in_range(bindings.count, 1, 2);
     assert_in_range(bindings.port, 1024, 65535);
     int fd = bindings_listen(&bindings, 0, &fault);
@@ -49,17 +49,47 @@ static void a_shared_port_is_taken_all_the_same(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&first, "127.0.0.1", 0, &advice, &fault), 0);
+    assert_int_equal(bindings_find(&first, "127.0.0.1", 0, BINDINGS_ALONE, &advice, &fault), 0);
     int fd = bindings_listen(&first, 0, &fault);
     assert_true(fd >= 0);
-    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &advice, &fault), -1);
+    assert_int_equal(
+        bindings_find(&second, "127.0.0.1", first.port, BINDINGS_ALONE, &advice, &fault), -1);
     assert_int_equal(fault.code, EXIT_UNAVAILABLE);
     assert_non_null(strstr(fault.text, "127.0.0.1"));
     assert_non_null(strstr(fault.text, "taken"));
     assert_non_null(strstr(fault.text, "or another port"));
-    assert_int_equal(bindings_find(&second, NULL, first.port, &advice, &fault), -1);
+    assert_int_equal(bindings_find(&second, NULL, first.port, BINDINGS_ALONE, &advice, &fault), -1);
     close(fd);
-    assert_int_equal(bindings_find(&second, "127.0.0.1", first.port, &advice, &fault), 0);
+    assert_int_equal(
+        bindings_find(&second, "127.0.0.1", first.port, BINDINGS_ALONE, &advice, &fault), 0);
+}
+
+static void who_takes_over_shares_a_port_that_is_shared(void **state)
+{
+    struct bindings first, second, third;
+    struct fault fault;
+
+    (void)state;
+    assert_int_equal(bindings_find(&first, "127.0.0.1", 0, BINDINGS_ALONE, &advice, &fault), 0);
+    int shared = bindings_listen(&first, 0, &fault);
+    assert_int_equal(
+        bindings_find(&second, "127.0.0.1", first.port, BINDINGS_SHARED, &advice, &fault), 0);
+    int fd = bindings_listen(&second, 0, &fault);
+    assert_true(shared >= 0 && fd >= 0);
+    close(shared);
+    close(fd);
+
+    int alone = socket(AF_INET, SOCK_STREAM, 0); // as a program that knows nothing of sharing
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    assert_int_equal(bind(alone, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(alone, 1), 0);
+    assert_int_equal(getsockname(alone, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(bindings_find(&third, "127.0.0.1", ntohs(address.sin_port), BINDINGS_SHARED,
+                                   &advice, &fault),
+                     -1);
+    assert_non_null(strstr(fault.text, "taken"));
+    close(alone);
 }
 
 static void names_are_looked_up(void **state)
@@ -68,9 +98,10 @@ static void names_are_looked_up(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, "localhost", 0, &advice, &fault), 0);
+    assert_int_equal(bindings_find(&bindings, "localhost", 0, BINDINGS_ALONE, &advice, &fault), 0);
     assert_true(bindings.count > 0);
-    assert_int_equal(bindings_find(&bindings, "no such host", 0, &advice, &fault), -1);
+    assert_int_equal(bindings_find(&bindings, "no such host", 0, BINDINGS_ALONE, &advice, &fault),
+                     -1);
     assert_int_equal(fault.code, EXIT_UNAVAILABLE);
     assert_non_null(strstr(fault.text, "no such host"));
 }
@@ -81,7 +112,7 @@ static void an_address_of_others_is_refused(void **state)
     struct fault fault;
 
     (void)state;
-    assert_int_equal(bindings_find(&bindings, "192.0.2.1", 0, &advice, &fault), -1);
+    assert_int_equal(bindings_find(&bindings, "192.0.2.1", 0, BINDINGS_ALONE, &advice, &fault), -1);
     assert_non_null(strstr(fault.text, "192.0.2.1"));
     assert_non_null(strstr(fault.text, "or another host"));
 }
@@ -91,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_free_port_is_chosen_for_all_addresses),
         cmocka_unit_test(a_shared_port_is_taken_all_the_same),
+        cmocka_unit_test(who_takes_over_shares_a_port_that_is_shared),
         cmocka_unit_test(names_are_looked_up),
         cmocka_unit_test(an_address_of_others_is_refused),
     };

@@ -45,7 +45,8 @@ static int set_up(void **state)
     struct fault fault;
 
     uv_loop_init(&house->loop);
-    assert_int_equal(bindings_find(&house->bindings, "127.0.0.1", 0, &advice, &fault), 0);
+    assert_int_equal(
+        bindings_find(&house->bindings, "127.0.0.1", 0, BINDINGS_ALONE, &advice, &fault), 0);
     house->listener = listener_new(&house->loop, bindings_listen(&house->bindings, 0, &fault),
                                    &house->quiet, on_accepted, house);
     *state = house;
