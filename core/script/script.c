@@ -2,13 +2,11 @@
 // Loads a folder of scripts: every file once, every handler known by name.
 #include "rowcast/script.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "rowcast/bundle.h"
 #include "rowcast/json.h"
 #include "rowcast/loader.h"
 #include "rowcast/memory.h"
@@ -19,6 +17,7 @@
 
 #define CONFIG_MEMORY (4 << 20)
 #define FAILURE_SIZE 2048
+#define TABLES "tables/"
 
 struct load {
     struct script *script;
@@ -137,12 +136,6 @@ static void clear_handlers(struct script_table *table)
     table->snapshot = LUA_NOREF;
 }
 
-static int is_lua_file(const struct dirent *entry)
-{
-    size_t size = strlen(entry->d_name);
-    return size > 4 && entry->d_name[0] != '.' && strcmp(entry->d_name + size - 4, ".lua") == 0;
-}
-
 // "trades.lua" is public.trades, "depot.bays.lua" is depot.bays.
 static void name_table(struct script_table *table, const char *folder, const char *file)
 {
@@ -155,63 +148,42 @@ static void name_table(struct script_table *table, const char *folder, const cha
     free(name);
 }
 
-static int add_table(struct script *script, const char *file, struct fault *fault)
+// `name` is that of the file below the folder.
+static int add_table(struct script *script, const char *name, struct fault *fault)
 {
     struct script_table *table = &script->tables[script->table_count];
-    name_table(table, script->vm->folder, file);
-    char *name = memory_format("%s.%s", table->schema, table->table);
-    bool twice = map_get(&script->by_name, name, strlen(name));
-    map_put(&script->by_name, name, strlen(name), script->table_count++);
-    free(name);
+    name_table(table, script->vm->folder, name + strlen(TABLES));
+    char *full = memory_format("%s.%s", table->schema, table->table);
+    bool twice = map_get(&script->by_name, full, strlen(full));
+    map_put(&script->by_name, full, strlen(full), script->table_count++);
+    free(full);
     if (twice)
         return fault_set(fault, EXIT_CONFIGURATION,
                          "%s:1: another file is the script of %s.%s already", table->file,
                          table->schema, table->table);
-    char *relative = memory_format("tables/%s", file);
-    struct load load = {script, relative, table};
-    int result = run(script, load_table_body, &load, fault);
-    free(relative);
-    return result;
+    struct load load = {script, name, table};
+    return run(script, load_table_body, &load, fault);
 }
 
 static int load_tables(struct script *script, struct fault *fault)
 {
-    char *path = memory_format("%s/tables", script->vm->folder);
-    struct dirent **files = NULL;
-    int count = scandir(path, &files, is_lua_file, alphasort), result = 0;
-    if (count < 0 && errno != ENOENT)
-        result =
-            fault_set(fault, EXIT_CONFIGURATION, "%s: cannot be read: %s", path, strerror(errno));
-    script->tables = memory_new(((size_t)(count > 0 ? count : 0) + 1) * sizeof *script->tables);
-    for (int i = 0; i < count; i++) {
-        if (result == 0)
-            result = add_table(script, files[i]->d_name, fault);
-        free(files[i]);
-    }
-    free(files);
-    free(path);
+    const struct bundle *bundle = script->bundle;
+    int result = 0;
+    script->tables = memory_new((bundle->count + 1) * sizeof *script->tables);
+    for (size_t i = 0; i < bundle->count && result == 0; i++)
+        if (strncmp(bundle->files[i].name, TABLES, strlen(TABLES)) == 0)
+            result = add_table(script, bundle->files[i].name, fault);
     return result;
 }
 
-static int check_folder(const char *folder, struct fault *fault)
-{
-    struct stat status;
-    bool exists = stat(folder, &status) == 0;
-    if (exists && S_ISDIR(status.st_mode))
-        return 0;
-    return fault_set(
-        fault, EXIT_CONFIGURATION,
-        "The script folder '%s' cannot be read: %s; --scripts DIR (or ROWCAST_SCRIPTS) names it.",
-        folder,
-        exists            ? "it is not a folder"
-        : errno == ENOENT ? "it does not exist"
-                          : strerror(errno));
-}
-
-static struct script *script_new(const char *folder, const struct script_limits *limits)
+static struct script *script_new(struct bundle *bundle, const struct script_limits *limits)
 {
     struct script *script = memory_new(sizeof *script);
+    const char *folder = bundle->folder;
+    script->bundle = bundle;
     script->vm = vm_new(folder, limits->memory);
+    if (script->vm)
+        script->vm->bundle = bundle;
     script->limits = *limits;
     map_init(&script->by_name);
     buffer_init(&script->encoded, 4 * limits->max_event);
@@ -227,9 +199,16 @@ static struct script *script_new(const char *folder, const struct script_limits 
 int script_load(struct script **result, const char *folder, const struct script_limits *limits,
                 struct fault *fault)
 {
-    if (check_folder(folder, fault) != 0)
-        return -1;
-    struct script *script = script_new(folder, limits);
+    struct bundle *bundle;
+    return bundle_read(&bundle, folder, fault) == 0
+               ? script_load_bundle(result, bundle, limits, fault)
+               : -1;
+}
+
+int script_load_bundle(struct script **result, struct bundle *bundle,
+                       const struct script_limits *limits, struct fault *fault)
+{
+    struct script *script = script_new(bundle, limits);
     struct load messages = {script, "messages.lua", &script->messages};
     struct load client = {script, "client.lua", NULL};
     if (!script->vm)
@@ -259,6 +238,7 @@ void script_free(struct script *script)
     for (size_t i = 0; i < script->table_count; i++)
         release_table(&script->tables[i]);
     release_table(&script->messages);
+    bundle_free(script->bundle);
     free(script->tables);
     free(script->client_file);
     free(script->events);
@@ -295,7 +275,7 @@ const char *script_name(const struct script *script, const char *file)
 
 uint64_t script_hash(const struct script *script)
 {
-    return script->vm->hash;
+    return script->bundle->hash;
 }
 
 size_t script_memory(const struct script *script)
@@ -361,10 +341,16 @@ int script_config(const char *folder, void (*each)(void *user, const char *key, 
 {
     char failure[FAILURE_SIZE];
     struct config config = {each, user};
+    struct bundle *bundle;
+    if (bundle_read(&bundle, folder, fault) != 0)
+        return -1;
     struct vm *vm = vm_new(folder, CONFIG_MEMORY);
+    if (vm)
+        vm->bundle = bundle;
     int result =
         vm ? vm_run(vm, config_body, &config, SCRIPT_ROW_STEPS, failure, sizeof failure) : 0;
     vm_free(vm);
+    bundle_free(bundle);
     if (result == 0)
         return 0;
     failure[strcspn(failure, "\n")] = '\0';

@@ -165,7 +165,6 @@ struct vm *vm_new(const char *folder, size_t memory_limit)
     vm->largest_value = memory_limit / LARGEST_PART;
     vm->folder = memory_text(folder);
     vm->handler = LUA_NOREF;
-    vm->hash = 0xcbf29ce484222325; // FNV-1a of nothing
     vm->allocate = lua_getallocf(vm->lua, &vm->allocate_user);
     lua_setallocf(vm->lua, counted_allocate, vm);
     luaJIT_setmode(vm->lua, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "rowcast/arena.h"
+#include "rowcast/bundle.h"
 #include "rowcast/change.h"
 #include "rowcast/event.h"
 #include "rowcast/fault.h"
@@ -29,6 +30,10 @@ struct script_limits {
 // Loads and checks everything under `folder`. On failure -1 with "path:line: message" (EXIT_CONFIGURATION).
 int script_load(struct script **script, const char *folder, const struct script_limits *limits,
                 struct fault *fault);
+// The same from what was read of a folder, which it takes over in any case. Like the former and script_free on any
+// thread, but a script belongs to one at a time.
+int script_load_bundle(struct script **script, struct bundle *bundle,
+                       const struct script_limits *limits, struct fault *fault);
 void script_free(struct script *script); // NULL is fine
 
 // The tables that have a script, by file name.
@@ -41,7 +46,8 @@ const char *script_table_file(const struct script *script, size_t index); // wit
 const char *script_name(const struct script *script, const char *file);
 
 size_t script_memory(const struct script *script); // bytes in use by the VM
-uint64_t script_hash(const struct script *script); // of the names and contents of all files loaded
+uint64_t
+script_hash(const struct script *script); // of the names and contents of its folder's scripts
 
 // ---- rows to events ----
 

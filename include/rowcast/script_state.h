@@ -18,6 +18,7 @@ struct script_table {
 
 struct script {
     struct vm *vm;
+    struct bundle *bundle;
     struct script_limits limits;
     struct script_table *tables;
     size_t table_count;

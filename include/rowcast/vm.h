@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rowcast/bundle.h"
 #include "rowcast/change.h"
 
 struct vm {
@@ -27,9 +28,9 @@ struct vm {
     int array_metatable, row_metatable, large_metatable, list_metatable, change_metatable;
     int client_metatable, result_metatable;
     const char *folder;
-    int handler;         // registry reference of the function under way, or LUA_NOREF
-    const char *loading; // the file under way, below the folder; or NULL
-    uint64_t hash;       // of all files loaded so far
+    const struct bundle *bundle; // what it is loaded from; not owned
+    int handler;                 // registry reference of the function under way, or LUA_NOREF
+    const char *loading;         // the file under way, below the folder; or NULL
     // What rows and ctx refer to; userdata of an older generation are refused.
     const struct transaction *transaction;
     const struct change *change;
