@@ -15,7 +15,7 @@
 
 // ---- health ----
 
-static void publish_health(struct router *router)
+void router_publish_health(struct router *router)
 {
     struct buffer alive, ready;
     buffer_init(&alive, 1 << 16);
@@ -34,7 +34,7 @@ static void set_source_health(struct router *router, bool ok, const char *senten
     router->health.source_ok = ok;
     router->health.source_private = false;
     snprintf(router->health.source, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
-    publish_health(router);
+    router_publish_health(router);
 }
 
 // The sentence is for the operator: it may say where the database is.
@@ -43,27 +43,7 @@ static void set_source_away(struct router *router, const struct fault *fault)
     router->connected = false;
     set_source_health(router, false, fault->text);
     router->health.source_private = true;
-    publish_health(router);
-}
-
-static bool is_listed(const char *lines, const char *schema, const char *table)
-{
-    size_t schema_size = strlen(schema), table_size = strlen(table);
-    for (const char *line = lines; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        size_t size = strcspn(line, "\n");
-        if (size == schema_size + 1 + table_size && memcmp(line, schema, schema_size) == 0 &&
-            line[schema_size] == '.' && memcmp(line + schema_size + 1, table, table_size) == 0)
-            return true;
-    }
-    return false;
-}
-
-static void set_script_health(struct router *router, bool ok, const char *sentence)
-{
-    router->health.scripts_ok = ok;
-    snprintf(router->health.scripts, HEALTH_SENTENCE, "%.*s", HEALTH_SENTENCE - 1, sentence);
-    if (router->server)
-        publish_health(router);
+    router_publish_health(router);
 }
 
 // ---- the brake ----
@@ -97,7 +77,7 @@ static void set_held(struct router *router, const char *sentence)
 {
     router->health.held = sentence != NULL;
     snprintf(router->health.delivery, HEALTH_SENTENCE, "%s", sentence ? sentence : "ok");
-    publish_health(router);
+    router_publish_health(router);
 }
 
 // What is in the history is served; what comes behind the failing transaction waits.
@@ -122,10 +102,12 @@ static void go_on(struct router *router)
 static void take_transaction(void *user, struct transaction *transaction)
 {
     struct router *router = user;
+    router->within = !transaction->last;
     if (!delivery_take(router->delivery, &router->identity, transaction,
                        (int64_t)uv_now(router->loop)) &&
         !router->health.held)
         hold(router);
+    router_swap_scripts(router);
 }
 
 // ---- the source ----
@@ -142,7 +124,9 @@ static void source_started(void *user, const struct source_identity *identity)
                   identity->gap);
     if (!begun || identity->gap) {
         delivery_forget(router->delivery);
+        router->within = false;
         set_held(router, NULL);
+        router_swap_scripts(router);
         struct event_id start = {.epoch = identity->epoch,
                                  .timeline = lineage_at(&identity->lineage, identity->lsn),
                                  .lsn = identity->lsn,
@@ -152,6 +136,7 @@ static void source_started(void *user, const struct source_identity *identity)
     }
     history_follow(router->history, &identity->lineage);
     router->identity = *identity;
+    router_note_published(router, identity->published);
     router->connected = true;
     router->metrics.reconnects += router->streams++ > 0;
     if (identity->gap)
@@ -161,35 +146,22 @@ static void source_started(void *user, const struct source_identity *identity)
     set_source_health(router, false, "reading what was committed meanwhile");
 }
 
-// A script for a table that is not published gets no row: nothing else would tell.
-static void check_published(struct router *router)
-{
-    const char *published = router->identity.published;
-    for (size_t i = 0; published && i < script_table_count(router->script); i++) {
-        const char *schema = script_table_schema(router->script, i);
-        const char *table = script_table_name(router->script, i);
-        if (is_listed(published, schema, table))
-            continue;
-        struct fault fault;
-        fault_set(
-            &fault, EXIT_CONFIGURATION,
-            "the table %s.%s has a script but was not in the publication \"%s\" when the stream "
-            "began: unless it was added since, no row of it comes. Add it with: rowcast db setup",
-            schema, table, router->settings->publication);
-        log_write(LOG_WARN, "table_not_published", NULL, "%s", fault.text);
-        set_script_health(router, false, fault.text);
-    }
-}
-
 static void source_caught_up(void *user)
 {
     struct router *router = user;
     set_source_health(router, true, "ok");
-    check_published(router);
+    router_check_published(router);
     log_write(LOG_INFO, "source_started",
               LOG_FIELDS(LOG_NUMBER("history_events", (int64_t)history_events(router->history))),
               "the event stream runs");
     open_to_clients(router);
+}
+
+static void source_published(void *user, const char *published)
+{
+    struct router *router = user;
+    router_note_published(router, published);
+    router_check_published(router);
 }
 
 // What is committed now passes us by: whoever stayed connected here would be silently behind.
@@ -238,6 +210,7 @@ static void source_ended(void *user, const struct fault *fault)
 static const struct source_callbacks source_callbacks = {
     .started = source_started,
     .caught_up = source_caught_up,
+    .published = source_published,
     .superseded = source_superseded,
     .transaction = take_transaction,
     .passed = source_passed,
@@ -421,7 +394,7 @@ static void watch_slot(struct router *router)
         return;
     postgres_source_slot(router->postgres, &slot);
     if (guard_look(&router->guard, &slot, &router->health))
-        publish_health(router);
+        router_publish_health(router);
 }
 
 static void on_tick(uv_timer_t *handle)
@@ -438,14 +411,7 @@ static void on_tick(uv_timer_t *handle)
         source_ended(router, &fault);
 }
 
-static int load_scripts(const struct settings *settings, struct script **script,
-                        struct fault *fault)
-{
-    struct script_limits limits = settings_script_limits(settings);
-    return script_load(script, settings->scripts, &limits, fault);
-}
-
-static void try_again(struct router *router)
+void router_try_again(struct router *router)
 {
     if (delivery_retry(router->delivery, (int64_t)uv_now(router->loop))) {
         go_on(router);
@@ -453,35 +419,6 @@ static void try_again(struct router *router)
     }
     set_held(router, delivery_held(router->delivery));
     log_write(LOG_ERROR, "stream_held", NULL, "still, %s", delivery_held(router->delivery));
-}
-
-void router_reload(struct router *router)
-{
-    struct script *script;
-    struct fault fault;
-    if (router->failed)
-        failed_reopen(router->failed);
-    if (load_scripts(router->settings, &script, &fault) != 0) {
-        log_write(LOG_ERROR, "reload_failed", NULL, "%s; the scripts loaded before go on",
-                  fault.text);
-        router->metrics.reload_failures++;
-        set_script_health(router, false, fault.text);
-        return;
-    }
-    router->metrics.reloads++;
-    script_free(router->script);
-    router->script = script;
-    router_note_scripts(router);
-    clients_set_script(router->clients, script);
-    snapshots_set_script(router->snapshots, script);
-    delivery_set_script(router->delivery, script);
-    set_script_health(router, true, "ok");
-    check_published(router);
-    log_write(LOG_INFO, "reloaded",
-              LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script))),
-              "the scripts of %s run now", router->settings->scripts);
-    if (router->health.held)
-        try_again(router);
 }
 
 static int start_server(struct router *router, struct fault *fault)
@@ -598,14 +535,12 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     };
     router->clients = clients_new(&config);
     guard_init(&router->guard, settings->slot, settings->slot_limit, settings->replay_wal);
-    set_script_health(router, true, "ok");
-    if (load_scripts(settings, &router->script, fault) != 0 || check_database(router, fault) != 0)
+    if (router_load_scripts(router, fault) != 0 || check_database(router, fault) != 0)
         goto fail;
     if (settings->failed && failed_open(&router->failed, settings->failed, fault) != 0)
         goto fail;
     start_delivery(router);
     clients_set_script(router->clients, router->script);
-    router_note_scripts(router);
     if (start_server(router, fault) != 0)
         goto fail;
     uv_timer_init(loop, &router->tick);
@@ -614,6 +549,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     uv_prepare_start(&router->end_of_turn, on_end_of_turn);
     uv_idle_init(loop, &router->more);
     start_snapshots(router);
+    router_watch_scripts(router);
     *result = router;
     if (router_watch(router, fault) == 0) {
         log_listening(router);
@@ -633,7 +569,8 @@ void router_drain(struct router *router)
     if (router->health.draining)
         return;
     router->health.draining = true;
-    publish_health(router);
+    router_publish_health(router);
+    router_leave_scripts(router);
     postgres_source_close(router->postgres);
     recorded_source_close(router->recorded);
     router->postgres = NULL;
@@ -658,7 +595,7 @@ void router_free(struct router *router)
     clients_free(router->clients);
     history_free(router->history);
     topics_release(&router->topics);
-    script_free(router->script);
+    router_free_scripts(router);
     admin_free(router->admin);
     metrics_release(&router->metrics);
     free(router);

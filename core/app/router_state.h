@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The brain's parts. router.c routes, router_watch.c tells those who watch. Private to this room.
+// The brain's parts. router.c routes, router_scripts.c has the scripts, router_watch.c tells those who watch. Private
+// to this room.
 #ifndef ROWCAST_APP_ROUTER_STATE_H
 #define ROWCAST_APP_ROUTER_STATE_H
 
@@ -15,16 +16,33 @@
 #include "rowcast/postgres_snapshot.h"
 #include "rowcast/process.h"
 #include "rowcast/recorded.h"
+#include "rowcast/reload.h"
 #include "rowcast/router.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
 #include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
 
+// How the scripts came to be what they are.
+struct reloading {
+    struct reload *reload;
+    struct script *fresh;   // loaded, and to be swapped in when no transaction is half delivered
+    struct settings reread; // with the scripts that are being loaded
+    char *published;        // what the source sends; NULL: not known
+    int64_t loaded;         // when those that run were; microseconds
+    const char *result;     // of the last reload: "ok", "failed", "mended"; NULL: there was none
+    int64_t at;             // when that was
+    int64_t took;           // microseconds
+    char blind[HEALTH_SENTENCE];       // why changes may go unseen; "": they do not
+    char failed[HEALTH_SENTENCE];      // why the newest scripts do not run; "": they do
+    char unpublished[HEALTH_SENTENCE]; // which script gets no rows; "": none
+};
+
 struct router {
     const struct settings *settings;
     uv_loop_t *loop;
     struct script *script;
+    struct reloading scripts;
     struct topics topics;
     struct history *history;
     struct server *server;
@@ -42,13 +60,13 @@ struct router {
     struct admin *admin; // NULL: off
     bool admin_waits;    // until the port is free
     int64_t started;     // microseconds
-    int64_t loaded;      // when the scripts were
     uint64_t streams;    // how often a stream has begun
     bool connected;      // to the source, or it has come to its end
     struct process_figures process;
     uv_work_t counting; // of descriptors
     int64_t counted;    // what it found
     bool counts;        // `counting` is under way
+    bool within;        // a transaction that comes in parts is not at its end
     bool paused;        // the source: the workers are behind, or a file of rows is held
     bool drained;       // every client has gone
     bool waits_for_setup;
@@ -60,10 +78,27 @@ struct router {
     uv_idle_t more; // active while clients that catch up could go on at once
 };
 
-// ---- router_watch.c ----
+// ---- router.c ----
 
-// The scripts have been loaded: from now on they are counted, and told of.
-void router_note_scripts(struct router *router);
+void router_publish_health(struct router *router);
+void router_try_again(
+    struct router *router); // what is held, with scripts that may have been mended
+
+// ---- router_scripts.c ----
+
+int router_load_scripts(struct router *router, struct fault *fault); // at first
+void router_watch_scripts(struct router *router);
+void router_leave_scripts(struct router *router); // watches and reloads no more
+void router_free_scripts(struct router *router);
+
+// Those that were loaded meanwhile take over, unless a transaction is half delivered. To be called after each part.
+void router_swap_scripts(struct router *router);
+
+// What is published, and whether that suits the scripts.
+void router_note_published(struct router *router, const char *published);
+void router_check_published(struct router *router);
+
+// ---- router_watch.c ----
 
 // Opens the admin port, if there is to be one. -1 with a sentence; one that another instance has, which is
 // being taken over, is waited for.

@@ -15,15 +15,6 @@
 #define NOTHING_HERE                                                                               \
     "404 Not Found: there are /health, /ready, /status (JSON), /metrics (Prometheus) and /events\n"
 
-void router_note_scripts(struct router *router)
-{
-    router->loaded = clock_now();
-    metrics_know(&router->metrics, CLIENTS_SCRIPT);
-    for (size_t i = 0; i < script_table_count(router->script); i++)
-        metrics_know(&router->metrics,
-                     script_name(router->script, script_table_file(router->script, i)));
-}
-
 // ---- gathering ----
 
 static void gather_slot(const struct router *router, struct status_source *source)
@@ -136,7 +127,9 @@ static void gather(const struct router *router, struct status *status)
         .topics = router->topics.live,
         .scripts = settings->scripts,
         .scripts_hash = script_hash(router->script),
-        .scripts_loaded = router->loaded,
+        .scripts_loaded = router->scripts.loaded,
+        .reload = {router->scripts.result, router->scripts.at, router->scripts.took,
+                   router->scripts.fresh != NULL, router->scripts.blind},
         .lua_memory = script_memory(router->script),
         .lua_memory_limit = settings_script_limits(settings).memory,
         .held = delivery_held(router->delivery),

@@ -116,10 +116,13 @@ static const struct setting table[] = {
 #define SETTING_COUNT (sizeof table / sizeof *table)
 
 struct settings_layers {
+    int argument_count; // what they were read from
+    char **arguments;
+    const struct settings_flag *flags;
     char *texts[LAYER_COUNT][SETTING_COUNT];
-    char *flags[SETTING_COUNT]; // "--log-level"
-    char *file;                 // of --config
-    struct fault fault;         // the first failure inside a callback
+    char *flag_names[SETTING_COUNT]; // "--log-level"
+    char *file;                      // of --config
+    struct fault fault;              // the first failure inside a callback
     bool failed;
     char *lists[4 * SETTINGS_MAX_LIST]; // elements of lists
     int list_count;
@@ -309,7 +312,7 @@ static const char *origin_of(const struct settings *settings, size_t i, enum lay
 {
     switch (layer) {
     case LAYER_FLAG:
-        return settings->layers->flags[i];
+        return settings->layers->flag_names[i];
     case LAYER_ENVIRONMENT:
         return table[i].environment;
     case LAYER_FILE:
@@ -339,7 +342,7 @@ static int refuse_unknown(const char *word, const char *where, bool flag,
     const char *names[SETTING_COUNT + 16];
     size_t count = 0;
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        names[count++] = flag ? settings->layers->flags[i] : table[i].key;
+        names[count++] = flag ? settings->layers->flag_names[i] : table[i].key;
     for (; flag && flags && flags->name && count < SETTING_COUNT + 16; flags++)
         names[count++] = flags->name;
     const char *near = suggest(word, names, count);
@@ -434,8 +437,8 @@ static int read_file(struct settings *settings, struct fault *fault)
 static int find_flag(const struct settings *settings, const char *argument, size_t size)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (strlen(settings->layers->flags[i]) == size &&
-            memcmp(settings->layers->flags[i], argument, size) == 0)
+        if (strlen(settings->layers->flag_names[i]) == size &&
+            memcmp(settings->layers->flag_names[i], argument, size) == 0)
             return (int)i;
     return -1;
 }
@@ -599,18 +602,26 @@ static int read_script_layer(struct settings *settings, struct fault *fault)
     return 0;
 }
 
-int settings_read(struct settings *settings, int argument_count, char **arguments,
-                  const struct settings_flag *flags, const char **operands, int operand_limit,
-                  struct fault *fault)
+static void begin(struct settings *settings, int argument_count, char **arguments,
+                  const struct settings_flag *flags)
 {
     memset(settings, 0, sizeof *settings);
     settings->layers = memory_new(sizeof *settings->layers);
+    settings->layers->argument_count = argument_count;
+    settings->layers->arguments = arguments;
+    settings->layers->flags = flags;
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        settings->layers->flags[i] = flag_of(&table[i]);
-    set_defaults(settings);
+        settings->layers->flag_names[i] = flag_of(&table[i]);
+}
+
+// All layers above the defaults.
+static int read_layers(struct settings *settings, const char **operands, int operand_limit,
+                       struct fault *fault)
+{
+    const struct settings_layers *layers = settings->layers;
     read_environment(settings);
-    if (read_arguments(settings, argument_count, arguments, flags, operands, operand_limit,
-                       fault) != 0)
+    if (read_arguments(settings, layers->argument_count, layers->arguments, layers->flags, operands,
+                       operand_limit, fault) != 0)
         return -1;
     if (settings->layers->file && read_file(settings, fault) != 0)
         return -1;
@@ -619,11 +630,64 @@ int settings_read(struct settings *settings, int argument_count, char **argument
     return parse_all(settings, fault);
 }
 
+int settings_read(struct settings *settings, int argument_count, char **arguments,
+                  const struct settings_flag *flags, const char **operands, int operand_limit,
+                  struct fault *fault)
+{
+    begin(settings, argument_count, arguments, flags);
+    set_defaults(settings);
+    return read_layers(settings, operands, operand_limit, fault);
+}
+
+// What depends on the machine stays as it was.
+int settings_reread(struct settings *settings, const struct settings *old, struct fault *fault)
+{
+    const struct settings_layers *layers = old->layers;
+    begin(settings, layers->argument_count, layers->arguments, layers->flags);
+    for (size_t i = 0; i < SETTING_COUNT; i++)
+        if (layers->texts[LAYER_DEFAULT][i])
+            set(settings, LAYER_DEFAULT, (int)i, layers->texts[LAYER_DEFAULT][i]);
+    return read_layers(settings, NULL, 0, fault);
+}
+
+static bool same_list(const char *const *one, const char *const *other)
+{
+    while (*one && *other && strcmp(*one, *other) == 0)
+        one++, other++;
+    return !*one && !*other;
+}
+
+static bool same_value(const struct settings *one, const struct settings *other, size_t i)
+{
+    enum layer layer;
+    if (table[i].kind == LIST)
+        return same_list((const char *const *)((const char *)one + table[i].offset),
+                         (const char *const *)((const char *)other + table[i].offset));
+    const char *left = value_of(one, i, &layer), *right = value_of(other, i, &layer);
+    return strcmp(left ? left : "", right ? right : "") == 0;
+}
+
+void settings_each_changed(const struct settings *settings, const struct settings *old,
+                           void (*each)(void *user, const char *key, const char *origin),
+                           void *user)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        enum layer layer = LAYER_SCRIPT; // of lists
+        if (same_value(settings, old, i))
+            continue;
+        if (table[i].kind != LIST)
+            value_of(settings, i, &layer);
+        each(user, table[i].key, origin_of(settings, i, layer));
+    }
+}
+
 void settings_release(struct settings *settings)
 {
     struct settings_layers *layers = settings->layers;
+    if (!layers)
+        return;
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        free(layers->flags[i]);
+        free(layers->flag_names[i]);
         for (int layer = 0; layer < LAYER_COUNT; layer++)
             free(layers->texts[layer][i]);
     }

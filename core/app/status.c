@@ -160,6 +160,25 @@ static void write_workers(const struct status *status, struct buffer *out)
     buffer_append_byte(out, ']');
 }
 
+static void write_reload(const struct status_reload *reload, struct buffer *out)
+{
+    boolean(out, "watched", !reload->blind[0]);
+    if (reload->blind[0])
+        text(out, "not_watched", reload->blind);
+    if (!reload->result) {
+        text(out, "last_reload", NULL);
+        return;
+    }
+    begin(out, "last_reload", '{');
+    time_of(out, "at", reload->at);
+    text(out, "result", reload->result);
+    if (strcmp(reload->result, "ok") == 0) {
+        seconds(out, "seconds", reload->took / 1000);
+        boolean(out, "waits", reload->waits);
+    }
+    buffer_append_byte(out, '}');
+}
+
 static void write_scripts(const struct status *status, struct buffer *out)
 {
     char hash[20];
@@ -169,6 +188,7 @@ static void write_scripts(const struct status *status, struct buffer *out)
     text(out, "hash", hash);
     time_of(out, "loaded_at", status->scripts_loaded);
     text(out, "state", status->health->scripts);
+    write_reload(&status->reload, out);
     begin(out, "tables", '[');
     for (size_t i = 0; i < status->table_count; i++) {
         const struct status_script *script = &status->tables[i];

@@ -167,30 +167,6 @@ enum check_column {
     CHECK_FIGURES,
 };
 
-// Which tables a publication sends: partitions, or the table they are of (`root`).
-// The system's views would tell, but their functions leave today's publications and tables in the caches of
-// this connection, and the stream would then judge old changes by them: rows that were written before the
-// publication was made anew were left out without a word.
-static char *published_sql(struct postgres_source *source, const char *publication)
-{
-    bool schemas = PQserverVersion(source->conn) >= 150000;
-    return memory_format(
-        "publication AS (SELECT * FROM pg_catalog.pg_publication WHERE pubname = %s), "
-        "published AS (SELECT prrelid AS oid, pubviaroot AS root FROM publication p "
-        "JOIN pg_catalog.pg_publication_rel ON prpubid = p.oid "
-        "UNION SELECT c.oid, pubviaroot FROM publication JOIN pg_catalog.pg_class c ON puballtables "
-        "AND relkind IN ('r', 'p') AND relpersistence = 'p' AND c.oid >= 16384 %s"
-        "UNION SELECT inhrelid, false FROM published JOIN pg_catalog.pg_inherits ON "
-        "inhparent = published.oid JOIN pg_catalog.pg_class c ON c.oid = inhrelid "
-        "AND relispartition WHERE NOT root)",
-        publication,
-        schemas ? "UNION SELECT c.oid, pubviaroot FROM publication p "
-                  "JOIN pg_catalog.pg_publication_namespace ON pnpubid = p.oid "
-                  "JOIN pg_catalog.pg_class c ON relnamespace = pnnspid "
-                  "AND relkind IN ('r', 'p') AND relpersistence = 'p' "
-                : "");
-}
-
 // A server without an encoding (SQL_ASCII) refuses to send what is no UTF-8, and would so at each
 // try; as SQL_ASCII everything comes.
 void postgres_check(struct postgres_source *source)
@@ -201,16 +177,13 @@ void postgres_check(struct postgres_source *source)
         postgres_fail_broken(source);
         return;
     }
-    char *published = published_sql(source, publication);
+    char *published = postgres_published_sql(source->conn, publication);
     char *command = memory_format(
         "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.pg_is_in_recovery(), "
         "EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = %s), s.slot_type, s.plugin, "
         "s.database, pg_catalog.current_database(), s.active_pid, "
         "a.application_name, pg_catalog.host(a.client_addr), "
-        "(WITH RECURSIVE %s SELECT pg_catalog.string_agg(nspname || '.' || relname, E'\\n') "
-        "FROM published JOIN pg_catalog.pg_class c ON c.oid = published.oid "
-        "JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE root OR relkind <> 'p'), " POSTGRES_INVALIDATION_SQL
-        ", " POSTGRES_FIGURES_SQL ", "
+        "%s, " POSTGRES_INVALIDATION_SQL ", " POSTGRES_FIGURES_SQL ", "
         "CASE WHEN pg_catalog.current_setting('server_encoding') = 'SQL_ASCII' "
         "THEN pg_catalog.set_config('client_encoding', 'SQL_ASCII', false) END "
         "FROM (SELECT) AS one "
@@ -395,9 +368,7 @@ static void on_checked(struct postgres_source *source, const PGresult *result)
     } else {
         source->confirmed = source->figures.confirmed;
         postgres_recognise(source);
-        free(source->published);
-        source->published = memory_text(field(result, CHECK_TABLES));
-        source->identity.published = source->published ? source->published : "";
+        postgres_note_published(source, field(result, CHECK_TABLES));
         start_replication(source);
     }
 }

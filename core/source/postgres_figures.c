@@ -60,12 +60,39 @@ void postgres_figures_take(struct slot *slot, const PGresult *result, int column
     slot->unseen[0] = '\0';
 }
 
-char *postgres_figures_question(const char *name)
+// Partitions, or the table they are of (`root`).
+char *postgres_published_sql(const PGconn *conn, const char *publication)
 {
-    return memory_format("SELECT " POSTGRES_FIGURES_SQL ", o.holder, o.remedy FROM (SELECT) AS one "
+    bool schemas = PQserverVersion(conn) >= 150000;
+    return memory_format(
+        "(WITH RECURSIVE publication AS "
+        "(SELECT * FROM pg_catalog.pg_publication WHERE pubname = %s), "
+        "published AS (SELECT prrelid AS oid, pubviaroot AS root FROM publication p "
+        "JOIN pg_catalog.pg_publication_rel ON prpubid = p.oid "
+        "UNION SELECT c.oid, pubviaroot FROM publication JOIN pg_catalog.pg_class c ON puballtables "
+        "AND relkind IN ('r', 'p') AND relpersistence = 'p' AND c.oid >= 16384 %s"
+        "UNION SELECT inhrelid, false FROM published JOIN pg_catalog.pg_inherits ON "
+        "inhparent = published.oid JOIN pg_catalog.pg_class c ON c.oid = inhrelid "
+        "AND relispartition WHERE NOT root) "
+        "SELECT pg_catalog.string_agg(nspname || '.' || relname, E'\\n' "
+        "ORDER BY nspname, relname) FROM published "
+        "JOIN pg_catalog.pg_class c ON c.oid = published.oid "
+        "JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace WHERE root OR relkind <> 'p')",
+        publication,
+        schemas ? "UNION SELECT c.oid, pubviaroot FROM publication p "
+                  "JOIN pg_catalog.pg_publication_namespace ON pnpubid = p.oid "
+                  "JOIN pg_catalog.pg_class c ON relnamespace = pnnspid "
+                  "AND relkind IN ('r', 'p') AND relpersistence = 'p' "
+                : "");
+}
+
+char *postgres_figures_question(const char *name, const char *published)
+{
+    return memory_format("SELECT " POSTGRES_FIGURES_SQL
+                         ", o.holder, o.remedy, %s FROM (SELECT) AS one "
                          "LEFT JOIN pg_catalog.pg_replication_slots s ON s.slot_name = '%s' "
                          "LEFT JOIN " POSTGRES_HOLDER_SQL("") " AS o ON true",
-                         name);
+                         published, name);
 }
 
 static void note(char *place, size_t size, const char *text)
@@ -83,4 +110,9 @@ void postgres_figures_answer(struct slot *slot, const PGresult *result, int64_t 
 {
     postgres_figures_take(slot, result, 0, now);
     postgres_figures_holder(slot, result, FIGURES);
+}
+
+const char *postgres_figures_published(const PGresult *result)
+{
+    return field(result, FIGURES + 2);
 }

@@ -40,10 +40,17 @@ uint64_t postgres_lsn(const char *text); // NULL: 0
 // The figures that begin at `column` of the first row; `now` in milliseconds.
 void postgres_figures_take(struct slot *slot, const PGresult *result, int column, int64_t now);
 
-// A query for all of it, and for who holds it; to be freed. `name` is checked already.
-char *postgres_figures_question(const char *name);
+// As a column, the tables that a publication (a literal) sends, "schema.table", one a line; to be freed.
+// The system's views would tell, but their functions leave today's publications and tables in the caches of
+// the connection, and a stream on it would then judge old changes by them: rows that were written before the
+// publication was made anew were left out without a word.
+char *postgres_published_sql(const PGconn *conn, const char *publication);
+
+// A query for all of it, for who holds it, and for what is published; to be freed. `name` is checked already.
+char *postgres_figures_question(const char *name, const char *published);
 void postgres_figures_holder(struct slot *slot, const PGresult *result,
                              int column); // and its remedy
 void postgres_figures_answer(struct slot *slot, const PGresult *result, int64_t now);
+const char *postgres_figures_published(const PGresult *result); // NULL: nothing is
 
 #endif

@@ -160,7 +160,23 @@ void postgres_fail_result(struct postgres_source *source, const PGresult *result
     postgres_fail(source, &fault);
 }
 
-// ---- the slot's figures ----
+// ---- the slot's figures, and what is published ----
+
+void postgres_note_published(struct postgres_source *source, const char *published)
+{
+    free(source->published);
+    source->published = memory_text(published ? published : "");
+    source->identity.published = source->published;
+}
+
+static void look_at_published(struct postgres_source *source, const char *published)
+{
+    if (!source->published || strcmp(source->published, published ? published : "") == 0)
+        return;
+    postgres_note_published(source, published);
+    if (source->callbacks.published)
+        source->callbacks.published(source->user, source->published);
+}
 
 static void on_figures(void *user, const PGresult *result, const PGconn *conn)
 {
@@ -169,6 +185,7 @@ static void on_figures(void *user, const PGresult *result, const PGconn *conn)
     if (result) {
         postgres_figures_answer(&source->figures, result, now);
         lag_mark(&source->lag, source->figures.server, now);
+        look_at_published(source, postgres_figures_published(result));
         if (source->state == POSTGRES_RECREATING)
             postgres_recreating(source);
         return;
@@ -185,7 +202,12 @@ static void on_figures(void *user, const PGresult *result, const PGconn *conn)
 
 void postgres_watch_slot(struct postgres_source *source)
 {
-    char *question = postgres_figures_question(source->slot);
+    char *publication =
+        PQescapeLiteral(source->conn, source->publication, strlen(source->publication));
+    char *published = postgres_published_sql(source->conn, publication ? publication : "''");
+    PQfreemem(publication);
+    char *question = postgres_figures_question(source->slot, published);
+    free(published);
     postgres_probe_start(&source->probe, source->database, source->conn, question);
     free(question);
 }

@@ -96,6 +96,7 @@ struct postgres_source {
 // ---- postgres_source.c ----
 
 struct postgres_place postgres_place_of(const struct postgres_source *source);
+void postgres_note_published(struct postgres_source *source, const char *published);
 
 // Ends the connection and tries anew after a while; `lost`, if the sentence is a new one. May end
 // in the source being closed by a callback: the caller returns at once.

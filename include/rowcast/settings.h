@@ -67,7 +67,16 @@ struct settings_flag {
 int settings_read(struct settings *settings, int argument_count, char **arguments,
                   const struct settings_flag *flags, const char **operands, int operand_limit,
                   struct fault *fault);
-void settings_release(struct settings *settings);
+void settings_release(struct settings *settings); // also of zeroed ones, or a second time
+
+// Reads them anew as `old` were read; files and config.lua may say something else by now. What settings_read was given
+// must still live. settings_release in both cases. Any thread.
+int settings_reread(struct settings *settings, const struct settings *old, struct fault *fault);
+
+// Each whose value differs, and where the new one comes from.
+void settings_each_changed(const struct settings *settings, const struct settings *old,
+                           void (*each)(void *user, const char *key, const char *origin),
+                           void *user);
 
 // Variables of the environment that begin with ROWCAST_ but are no setting: most likely a slip, yet no error, since
 // shells share their environment. `near`: the one that may be meant, or NULL.

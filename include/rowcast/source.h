@@ -15,8 +15,8 @@ struct source_identity {
     uint32_t epoch;         // see event.h; from source_epoch
     struct lineage lineage; // timeline 0 for recorded rows
     uint64_t lsn;           // the stream begins behind it
-    const char
-        *published;  // "schema.table" of all tables that are sent, one a line; NULL: not known
+    const char *
+        published; // "schema.table" of all tables that are sent, one a line; NULL: not known. Lives during the callback
     const char *gap; // why it does not follow what was delivered before; NULL: it does
 };
 
@@ -26,6 +26,8 @@ struct source_callbacks {
     void (*started)(void *user, const struct source_identity *identity);
     // Everything that was committed before `started` has been delivered.
     void (*caught_up)(void *user);
+    // What is sent has become something else since `started`: identity->published as it is now. May be NULL.
+    void (*published)(void *user, const char *published);
     // Another instance has taken the stream over: what is committed now passes us by.
     void (*superseded)(void *user);
     // In commit order. Takes over the transaction. When it returns, the transaction is safe and will be acknowledged.

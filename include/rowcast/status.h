@@ -31,6 +31,14 @@ struct status_worker {
     uint64_t orders;                                // given and not yet carried out
 };
 
+// The last reload; `result` NULL: there was none.
+struct status_reload {
+    const char *result; // "ok", "failed", "mended"
+    int64_t at, took;   // microseconds
+    bool waits;         // what was loaded waits for the end of a transaction
+    const char *blind;  // why changes may go unseen; "": they do not
+};
+
 struct status_script {
     const char *file; // "tables/depot.bays.lua"
     uint64_t rows, events, errors;
@@ -55,6 +63,7 @@ struct status {
     const char *scripts;    // folder
     uint64_t scripts_hash;
     int64_t scripts_loaded; // microseconds
+    struct status_reload reload;
     const struct status_script *tables;
     size_t table_count;
     uint64_t client_errors;  // that client.lua raised

@@ -12,6 +12,7 @@ const { Server } = require('../integration/lib/server.js');
 const { ROOT, BINARY, environment } = require('../integration/lib/rowcast.js');
 const { Client } = require('../integration/lib/client.js');
 const { fanout, idle } = require('./fanout.js');
+const { reload } = require('./reload.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
 const SCHEMA = fs.readFileSync(path.join(ROOT, 'examples', 'market', 'schema.sql'), 'utf8');
@@ -360,6 +361,7 @@ const scenarios = {
     latency,
     fanout: () => fanout(PAIRS, { say, spread }),
     idle: () => idle({ say }),
+    reload: () => reload(owner, { say }),
 };
 
 async function main() {

@@ -24,9 +24,9 @@ function environment(extra) {
 }
 
 // Starts it so that it ends with this process, however this one ends.
-function spawnBinary(args, env, stdio) {
+function spawnBinary(args, env, stdio, binary = BINARY) {
     const options = { cwd: ROOT, env: environment(env), stdio };
-    return spawn('setpriv', ['--pdeathsig', 'KILL', '--', BINARY, ...args], options);
+    return spawn('setpriv', ['--pdeathsig', 'KILL', '--', binary, ...args], options);
 }
 
 // A folder of its own for a test.
@@ -69,7 +69,8 @@ async function run(args, { env = {}, input = '' } = {}) {
 
 class Rowcast {
     // Serves, and waits until it listens. `source`: a file of recorded rows (default: what is fed), or `database`: a Database.
-    static async serve(owner, { args = [], env = {}, source, database, scripts = SCRIPTS } = {}) {
+    // `binary`: a program that becomes it.
+    static async serve(owner, { args = [], env = {}, source, database, scripts = SCRIPTS, binary } = {}) {
         const from = database ? [] : ['--source', source ?? '-'];
         const settings = {
             WS_PORT: '0',
@@ -79,7 +80,7 @@ class Rowcast {
             ...(database?.settings ?? {}),
             ...env,
         };
-        const rowcast = new Rowcast([...from, ...args], settings);
+        const rowcast = new Rowcast([...from, ...args], settings, binary);
         rowcast.owner = owner;
         atEnd(owner, () => rowcast.stop());
         const first = await until(
@@ -94,12 +95,12 @@ class Rowcast {
         return rowcast;
     }
 
-    constructor(args, env) {
+    constructor(args, env, binary) {
         this.log = []; // its lines, parsed
         this.strays = []; // lines that are no log lines: a sanitizer's, a library's
         this.guests = []; // connections to end before it
         this.exit = undefined; // { code, signal }
-        this.child = spawnBinary(args, env, ['pipe', 'inherit', 'pipe']);
+        this.child = spawnBinary(args, env, ['pipe', 'inherit', 'pipe'], binary);
         this.child.stdin.on('error', () => {});
         let rest = '';
         this.child.stderr.setEncoding('utf8').on('data', (text) => {
