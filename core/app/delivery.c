@@ -23,6 +23,7 @@ struct delivery {
     struct delivery_config config;
     struct server *server;
     struct script *script;
+    struct shadow *shadow;
     struct source_identity identity;
     bool muted;
     struct failures failures;
@@ -64,6 +65,11 @@ void delivery_set_script(struct delivery *delivery, struct script *script)
     delivery->script = script;
 }
 
+void delivery_set_shadow(struct delivery *delivery, struct shadow *shadow)
+{
+    delivery->shadow = shadow;
+}
+
 void delivery_mute(struct delivery *delivery, bool muted)
 {
     delivery->muted = muted;
@@ -100,6 +106,8 @@ static void publish_all(struct delivery *delivery)
 
 static void drop_all(struct delivery *delivery)
 {
+    if (delivery->shadow)
+        shadow_forget(delivery->shadow);
     for (size_t i = 0; i < delivery->made_count; i++) {
         frame_unref(delivery->made[i].event.frames[FORMAT_JSON]);
         release_topics(delivery, &delivery->made[i].event);
@@ -120,6 +128,8 @@ static void collect(struct delivery *delivery, const struct made *made)
 static void take_event(void *user, const struct script_event *source)
 {
     struct delivery *delivery = user;
+    if (delivery->shadow)
+        shadow_event(delivery->shadow, source);
     struct made made = {
         .event = {.id = source->id,
                   .type = event_type_hash(source->type, source->type_size),
@@ -179,6 +189,16 @@ static bool run(struct delivery *delivery, const struct transaction *transaction
     return true;
 }
 
+// It has gone out.
+static void let_go(struct delivery *delivery, struct transaction *transaction)
+{
+    struct event_id id = source_event_id(&delivery->identity, transaction);
+    if (delivery->shadow)
+        shadow_take(delivery->shadow, transaction, &id);
+    else
+        transaction_free(transaction);
+}
+
 static void wait(struct delivery *delivery, struct transaction *transaction)
 {
     if (delivery->waiting_count == delivery->waiting_capacity) {
@@ -214,7 +234,7 @@ bool delivery_take(struct delivery *delivery, const struct source_identity *iden
     count(delivery, transaction);
     if (delivery->waiting_count == 0) {
         if (run(delivery, transaction, now)) {
-            transaction_free(transaction);
+            let_go(delivery, transaction);
             return true;
         }
         explain(delivery, transaction);
@@ -227,7 +247,7 @@ bool delivery_retry(struct delivery *delivery, int64_t now)
 {
     size_t done = 0;
     while (done < delivery->waiting_count && run(delivery, delivery->waiting[done], now))
-        transaction_free(delivery->waiting[done++]);
+        let_go(delivery, delivery->waiting[done++]);
     delivery->waiting_count -= done;
     memmove(delivery->waiting, delivery->waiting + done,
             delivery->waiting_count * sizeof *delivery->waiting);

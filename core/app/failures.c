@@ -111,18 +111,23 @@ static void append_key(struct buffer *out, const struct row *row)
             append_column(out, row, i);
 }
 
+void failures_key(const struct change *change, struct buffer *key)
+{
+    const struct row *row = change->new_row ? change->new_row : change->old_row;
+    if (row)
+        append_key(key, row);
+}
+
 static void write_line(const struct failures *failures, const struct change *change,
                        const char *script, const char *message)
 {
     const struct transaction *transaction = failures->transaction;
-    const struct row *row = change->new_row ? change->new_row : change->old_row;
     char lsn[LSN_TEXT_SIZE];
     struct buffer key;
     snprintf(lsn, sizeof lsn, "%X/%X", (unsigned)(transaction->lsn >> 32),
              (unsigned)transaction->lsn);
     buffer_init(&key, KEY_MAX_SIZE);
-    if (row)
-        append_key(&key, row);
+    failures_key(change, &key);
     char *key_text = memory_copy(key.bytes, key.size);
     log_write(LOG_ERROR, "row_script_failed",
               LOG_FIELDS(LOG_TEXT("script", script),

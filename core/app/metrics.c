@@ -48,13 +48,18 @@ void metrics_count(struct tally *tally, const char *name, size_t size)
     ++*(uint64_t *)tally_at(tally, name, size);
 }
 
-void metrics_change(struct metrics *metrics, const struct change *change)
+// Messages have no table; their script is messages.lua.
+const char *metrics_table(const struct change *change)
 {
     const struct relation *relation = change->relation;
-    // Messages have no table; their script is messages.lua.
-    const char *table = !relation                                 ? "messages"
-                        : strcmp(relation->schema, "public") == 0 ? relation->table
-                                                                  : relation->name;
+    return !relation                                 ? "messages"
+           : strcmp(relation->schema, "public") == 0 ? relation->table
+                                                     : relation->name;
+}
+
+void metrics_change(struct metrics *metrics, const struct change *change)
+{
+    const char *table = metrics_table(change);
     struct row_figures *figures = tally_at(&metrics->rows, table, strlen(table));
     figures->ops[change->op]++;
 }
@@ -211,6 +216,27 @@ static void write_delivery(const struct status *status, struct buffer *out)
           status->failed_missing);
 }
 
+static void write_shadow(const struct shadow_state *shadow, struct buffer *out)
+{
+    const struct tally *tables = &shadow->found->tables;
+    exposition_family(out, "rowcast_shadow_events_total", "counter",
+                      "Events of the live scripts and those in the shadow, compared.");
+    for (size_t i = 0; i < tables->count; i++)
+        for (int result = 0; result < COMPARISON_RESULTS; result++)
+            exposition_count(
+                out, "rowcast_shadow_events_total",
+                EXPOSITION_LABELS("table", tables->names[i], "result", comparison_word(result)),
+                ((const uint64_t *)tables->items[i])[result]);
+    count(out, "rowcast_shadow_skipped_rows_total", "counter",
+          "Rows that the scripts in the shadow were too slow for.", shadow->skipped);
+    exposition_family(out, "rowcast_shadow_reloads_total", "counter",
+                      "Loads of the scripts in the shadow.");
+    exposition_count(out, "rowcast_shadow_reloads_total", EXPOSITION_LABELS("result", "ok"),
+                     shadow->reloads);
+    exposition_count(out, "rowcast_shadow_reloads_total", EXPOSITION_LABELS("result", "failed"),
+                     shadow->reload_failures);
+}
+
 static void write_history(const struct metrics *metrics, const struct status *status,
                           struct buffer *out)
 {
@@ -276,6 +302,8 @@ void metrics_write(const struct metrics *metrics, const struct status *status, s
                       "sockets that took them.");
     exposition_histogram(out, "rowcast_commit_to_send_seconds", NULL, &status->delay,
                          &traffic_delay_bounds);
+    if (status->shadow)
+        write_shadow(status->shadow, out);
     write_delivery(status, out);
     write_history(metrics, status, out);
     write_source(metrics, &status->source, out);

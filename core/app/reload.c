@@ -87,7 +87,8 @@ static enum outcome load(const struct reload *reload, struct job *job)
         bundle_free(bundle);
         return fail(reload, job);
     }
-    if (script_load_bundle(&job->script, bundle, &reload->config.limits, &job->fault) != 0)
+    if (script_load_bundle(&job->script, bundle, &reload->config.limits, reload->config.role,
+                           &job->fault) != 0)
         return fail(reload, job);
     return LOADED;
 }

@@ -361,6 +361,9 @@ static void close_all(struct router *router)
     uv_close((uv_handle_t *)&router->more, NULL);
     snapshots_free(router->snapshots);
     postgres_pool_close(router->pool);
+    delivery_set_shadow(router->delivery, NULL);
+    shadow_close(router->shadow);
+    router->shadow = NULL;
 }
 
 static void on_more(uv_idle_t *handle)
@@ -509,6 +512,15 @@ static void start_delivery(struct router *router)
     delivery_set_script(router->delivery, router->script);
 }
 
+static void start_shadow(struct router *router)
+{
+    struct script_limits limits = settings_script_limits(router->settings);
+    if (!router->settings->shadow)
+        return;
+    router->shadow = shadow_new(router->loop, router->settings->shadow, &limits);
+    delivery_set_shadow(router->delivery, router->shadow);
+}
+
 int router_start(struct router **result, uv_loop_t *loop, const struct settings *settings,
                  struct fault *fault)
 {
@@ -550,6 +562,7 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     uv_idle_init(loop, &router->more);
     start_snapshots(router);
     router_watch_scripts(router);
+    start_shadow(router);
     *result = router;
     if (router_watch(router, fault) == 0) {
         log_listening(router);

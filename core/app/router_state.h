@@ -20,6 +20,7 @@
 #include "rowcast/router.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
+#include "rowcast/shadow.h"
 #include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
 
@@ -50,6 +51,7 @@ struct router {
     struct snapshots *snapshots;
     struct postgres_pool *pool; // NULL: no snapshots
     struct failed *failed;      // NULL: no file for failed rows
+    struct shadow *shadow;      // NULL: none
     struct delivery *delivery;
     struct postgres_source *postgres;
     struct recorded_source *recorded;

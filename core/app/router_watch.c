@@ -138,6 +138,11 @@ static void gather(const struct router *router, struct status *status)
         .failed_missing = router->failed ? failed_missing(router->failed) : 0,
         .process = router->process,
     };
+    if (router->shadow) {
+        struct shadow_state *shadow = memory_new(sizeof *shadow);
+        shadow_state(router->shadow, shadow);
+        status->shadow = shadow;
+    }
     status->has_ends = history_ends(router->history, &status->oldest, &status->newest);
     gather_source(router, &status->source);
     gather_workers(router, status);
@@ -149,6 +154,7 @@ static void release(struct status *status)
 {
     free((void *)status->workers);
     free((void *)status->tables);
+    free((void *)status->shadow);
 }
 
 void router_log_status(const struct router *router)

@@ -44,6 +44,8 @@ static const struct setting table[] = {
      "PostgreSQL: libpq URI or keywords"},
     {"scripts", "ROWCAST_SCRIPTS", TEXT, 0, 0, NULL, AT(scripts), 0, 0,
      "script folder (default: ./scripts, else the installed ones)"},
+    {"shadow", "ROWCAST_SHADOW", TEXT, 0, 0, NULL, AT(shadow), 0, 0,
+     "folder of candidate scripts: run beside the live ones, compared, not delivered"},
     {"source", "ROWCAST_SOURCE", TEXT, 0, 0, "postgres", AT(source), 0, 0,
      "postgres, a file of recorded rows, or - for standard input"},
     {"workers", "ROWCAST_WORKERS", NUMBER, 0, 0, NULL, AT(workers), 1, 256,

@@ -209,6 +209,51 @@ static void write_scripts(const struct status *status, struct buffer *out)
     buffer_append_byte(out, '}');
 }
 
+static void write_difference(const struct comparison_difference *difference, struct buffer *out)
+{
+    begin(out, NULL, '{');
+    text(out, "result", comparison_word(difference->result));
+    text(out, "id", difference->id);
+    text(out, "table", difference->table);
+    text(out, "key", difference->key);
+    if (difference->result == COMPARISON_ERROR) {
+        text(out, "error", difference->candidate);
+    } else {
+        text(out, "live", difference->live);
+        text(out, "live_topics", difference->live_topics);
+        text(out, "shadow", difference->candidate);
+        text(out, "shadow_topics", difference->candidate_topics);
+    }
+    buffer_append_byte(out, '}');
+}
+
+static void write_shadow(const struct shadow_state *shadow, struct buffer *out)
+{
+    const struct comparison *found = shadow->found;
+    char hash[20];
+    snprintf(hash, sizeof hash, "%016" PRIx64, shadow->hash);
+    begin(out, "shadow", '{');
+    text(out, "folder", shadow->folder);
+    text(out, "state", shadow->sentence);
+    text(out, "hash", shadow->has_scripts ? hash : NULL);
+    if (shadow->has_scripts)
+        time_of(out, "loaded_at", shadow->loaded);
+    number(out, "skipped_rows", shadow->skipped);
+    begin(out, "tables", '{');
+    for (size_t i = 0; i < found->tables.count; i++) {
+        begin(out, found->tables.names[i], '{');
+        for (int result = 0; result < COMPARISON_RESULTS; result++)
+            number(out, comparison_word(result),
+                   ((const uint64_t *)found->tables.items[i])[result]);
+        buffer_append_byte(out, '}');
+    }
+    buffer_append_byte(out, '}');
+    begin(out, "differences", '[');
+    for (size_t i = 0; i < found->difference_count; i++)
+        write_difference(&found->differences[i], out);
+    buffer_append_text(out, "]}");
+}
+
 static void write_delivery(const struct status *status, struct buffer *out)
 {
     begin(out, "delivery", '{');
@@ -247,6 +292,8 @@ void status_write_json(const struct status *status, struct buffer *out)
     number(out, "topics", status->topics);
     write_workers(status, out);
     write_scripts(status, out);
+    if (status->shadow)
+        write_shadow(status->shadow, out);
     buffer_append_text(out, "}\n");
 }
 

@@ -246,6 +246,11 @@ static int rowcast_array(lua_State *lua)
     return 1;
 }
 
+static const char *log_event(lua_State *lua)
+{
+    return vm_of(lua)->shadow ? "shadow_log" : "script_log";
+}
+
 static int rowcast_log(lua_State *lua)
 {
     static const char *const names[] = {"debug", "info", "warn", "error", NULL};
@@ -254,7 +259,7 @@ static int rowcast_log(lua_State *lua)
     lua_pushcfunction(lua, plain_tostring);
     lua_pushvalue(lua, 2);
     lua_call(lua, 1, 1);
-    log_write((enum log_level)level, "script_log", NULL, "%s", lua_tostring(lua, -1));
+    log_write((enum log_level)level, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
     return 0;
 }
 
@@ -273,7 +278,7 @@ static int print(lua_State *lua)
         luaL_addvalue(&text);
     }
     luaL_pushresult(&text);
-    log_write(LOG_INFO, "script_log", NULL, "%s", lua_tostring(lua, -1));
+    log_write(LOG_INFO, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
     return 0;
 }
 

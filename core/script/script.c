@@ -176,14 +176,17 @@ static int load_tables(struct script *script, struct fault *fault)
     return result;
 }
 
-static struct script *script_new(struct bundle *bundle, const struct script_limits *limits)
+static struct script *script_new(struct bundle *bundle, const struct script_limits *limits,
+                                 enum script_role role)
 {
     struct script *script = memory_new(sizeof *script);
     const char *folder = bundle->folder;
     script->bundle = bundle;
     script->vm = vm_new(folder, limits->memory);
-    if (script->vm)
+    if (script->vm) {
         script->vm->bundle = bundle;
+        script->vm->shadow = role == SCRIPT_SHADOW;
+    }
     script->limits = *limits;
     map_init(&script->by_name);
     buffer_init(&script->encoded, 4 * limits->max_event);
@@ -201,14 +204,15 @@ int script_load(struct script **result, const char *folder, const struct script_
 {
     struct bundle *bundle;
     return bundle_read(&bundle, folder, fault) == 0
-               ? script_load_bundle(result, bundle, limits, fault)
+               ? script_load_bundle(result, bundle, limits, SCRIPT_LIVE, fault)
                : -1;
 }
 
 int script_load_bundle(struct script **result, struct bundle *bundle,
-                       const struct script_limits *limits, struct fault *fault)
+                       const struct script_limits *limits, enum script_role role,
+                       struct fault *fault)
 {
-    struct script *script = script_new(bundle, limits);
+    struct script *script = script_new(bundle, limits, role);
     struct load messages = {script, "messages.lua", &script->messages};
     struct load client = {script, "client.lua", NULL};
     if (!script->vm)
@@ -246,6 +250,11 @@ void script_free(struct script *script)
     buffer_release(&script->encoded);
     buffer_release(&script->names);
     free(script);
+}
+
+void script_interrupt(struct script *script)
+{
+    atomic_store_explicit(&script->vm->interrupted, true, memory_order_relaxed);
 }
 
 size_t script_table_count(const struct script *script)

@@ -70,7 +70,7 @@ static void count_steps(lua_State *lua, lua_Debug *activation)
     struct vm *vm = vm_of(lua);
     if (!vm->stopped)
         vm->steps -= HOOK_INTERVAL;
-    if (vm->steps > 0)
+    if (vm->steps > 0 && !atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
         return;
     if (!vm->stopped) {
         vm->stopped = true;

@@ -16,6 +16,7 @@
 #include "rowcast/metrics.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
+#include "rowcast/shadow.h"
 #include "rowcast/source.h"
 #include "rowcast/topics.h"
 
@@ -35,6 +36,8 @@ void delivery_free(struct delivery *delivery); // NULL is fine
 
 void delivery_set_server(struct delivery *delivery, struct server *server);
 void delivery_set_script(struct delivery *delivery, struct script *script); // between two calls
+void delivery_set_shadow(struct delivery *delivery,
+                         struct shadow *shadow); // sees all that goes out; NULL: nobody
 
 // Events go to the history only, to nobody's queue.
 void delivery_mute(struct delivery *delivery, bool muted);

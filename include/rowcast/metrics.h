@@ -40,6 +40,9 @@ struct metrics {
 void metrics_init(struct metrics *metrics);
 void metrics_release(struct metrics *metrics);
 
+// The table of a change as its script is named: "trades", "depot.bays".
+const char *metrics_table(const struct change *change);
+
 void metrics_count(struct tally *tally, const char *name, size_t size); // of uint64_t
 void metrics_change(struct metrics *metrics, const struct change *change);
 void metrics_disconnect(struct metrics *metrics, int code);

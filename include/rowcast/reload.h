@@ -20,6 +20,7 @@ struct reload;
 struct reload_config {
     const char *folder; // outlives the reload, as does `user`
     struct script_limits limits;
+    enum script_role role;
     uint64_t hash; // of the scripts that are loaded already; 0: none are
 };
 

@@ -27,14 +27,21 @@ struct script_limits {
 #define SCRIPT_ROW_STEPS 10000000   // VM instructions a row, and for loading a file
 #define SCRIPT_MESSAGE_STEPS 500000 // VM instructions a client hook
 
+// What it logs says whose words they are.
+enum script_role { SCRIPT_LIVE, SCRIPT_SHADOW };
+
 // Loads and checks everything under `folder`. On failure -1 with "path:line: message" (EXIT_CONFIGURATION).
 int script_load(struct script **script, const char *folder, const struct script_limits *limits,
                 struct fault *fault);
 // The same from what was read of a folder, which it takes over in any case. Like the former and script_free on any
 // thread, but a script belongs to one at a time.
 int script_load_bundle(struct script **script, struct bundle *bundle,
-                       const struct script_limits *limits, struct fault *fault);
+                       const struct script_limits *limits, enum script_role role,
+                       struct fault *fault);
 void script_free(struct script *script); // NULL is fine
+
+// From any thread: whatever runs in it is stopped soon, as if its budget was spent, and so is all that follows.
+void script_interrupt(struct script *script);
 
 // The tables that have a script, by file name.
 size_t script_table_count(const struct script *script);

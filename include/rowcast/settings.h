@@ -31,6 +31,7 @@ struct settings {
     int64_t log_level;    // enum log_level
     const char *database; // NULL: none
     const char *scripts;
+    const char *shadow; // NULL: none
     const char *source; // "postgres", "-" or a file
     int64_t workers;
     const char *admin; // as address.h reads it

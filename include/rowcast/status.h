@@ -13,6 +13,7 @@
 #include "rowcast/health.h"
 #include "rowcast/histogram.h"
 #include "rowcast/process.h"
+#include "rowcast/shadow.h"
 
 // Texts are borrowed; NULL and -1 where there is none, or it is not known.
 struct status_source {
@@ -66,11 +67,12 @@ struct status {
     struct status_reload reload;
     const struct status_script *tables;
     size_t table_count;
-    uint64_t client_errors;  // that client.lua raised
-    const char *held;        // what the stream is held at, and why; NULL: it is not
-    const char *failed_file; // NULL: failed rows are not written
-    uint64_t failed_rows;    // whose script failed
-    uint64_t failed_missing; // transactions that should be in the file and are not
+    const struct shadow_state *shadow; // NULL: there is none
+    uint64_t client_errors;            // that client.lua raised
+    const char *held;                  // what the stream is held at, and why; NULL: it is not
+    const char *failed_file;           // NULL: failed rows are not written
+    uint64_t failed_rows;              // whose script failed
+    uint64_t failed_missing;           // transactions that should be in the file and are not
     size_t lua_memory, lua_memory_limit;
     struct process_figures process;
 };

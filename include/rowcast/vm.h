@@ -5,6 +5,7 @@
 #define ROWCAST_VM_H
 
 #include <lua.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,10 +18,12 @@ struct vm {
     lua_Alloc allocate; // LuaJIT's own
     void *allocate_user;
     size_t memory, memory_limit;
-    size_t largest_value; // bytes of a column that scripts read; see large.h
-    bool seldom;          // garbage is collected: most of the memory is free
-    int64_t steps;        // left in this call
-    bool stopped;         // the budget is spent: every further instruction raises
+    size_t largest_value;    // bytes of a column that scripts read; see large.h
+    bool seldom;             // garbage is collected: most of the memory is free
+    int64_t steps;           // left in this call
+    bool stopped;            // the budget is spent: every further instruction raises
+    atomic_bool interrupted; // every budget counts as spent
+    bool shadow;             // see script.h
     // Registry references: made once, looked up without allocating.
     int traceback, invoke; // the message handler, the caller of bodies
     int environment;       // what scripts see as globals
