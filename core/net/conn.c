@@ -134,9 +134,7 @@ void conn_outrun(struct conn *conn)
     conn_close(conn, TOO_SLOW, conn->hall->too_slow);
 }
 
-// The form of a message for this client: compressed, if it has agreed to that, its window is large enough,
-// and it is smaller. Made once for all clients of all threads. Borrowed from the frame.
-static struct frame *form_for(const struct conn *conn, struct frame *frame)
+struct frame *conn_form(const struct conn *conn, struct frame *frame)
 {
     size_t size;
 
@@ -158,7 +156,7 @@ void conn_send(struct conn *conn, struct frame *frame)
         return;
     }
     bool too_much = conn->queue.bytes > conn->hall->config.max_queue + WAITING_MAX;
-    queue(conn, frame_ref(form_for(conn, frame)));
+    queue(conn, frame_ref(conn_form(conn, frame)));
     frame_unref(frame);
     if (too_much)
         conn_outrun(conn);
@@ -172,7 +170,7 @@ static bool has_room(const struct conn *conn)
 static bool queue_live(struct conn *conn, struct frame *frame, uint64_t last)
 {
     conn->place = last;
-    queue(conn, frame_ref(form_for(conn, frame)));
+    queue(conn, frame_ref(conn_form(conn, frame)));
     return true;
 }
 
@@ -195,6 +193,32 @@ bool conn_publish(struct conn *conn, struct frame *frame, uint64_t first, uint64
 {
     return has_room(conn) ? queue_live(conn, frame, last)
                           : publish_beyond(conn, frame, first, last);
+}
+
+bool conn_is_idle(const struct conn *conn)
+{
+    return outqueue_empty(&conn->queue) && !list_holds(&conn->dirty) &&
+           !transport_busy(&conn->transport);
+}
+
+bool conn_publish_at_once(struct conn *conn, struct frame *frame, uint64_t last)
+{
+    struct frame *form = conn_form(conn, frame);
+    uv_buf_t all = uv_buf_init((char *)form->bytes, form->size);
+    ssize_t written = transport_write(&conn->transport, &all, 1);
+
+    if (written < 0) {
+        become(conn, CONN_DEAD);
+        return false;
+    }
+    conn->place = last;
+    if ((size_t)written == form->size) {
+        counter_add(&traffic_of(conn)->sent, form->size);
+    } else {
+        queue(conn, frame_ref(form));
+        took(conn, (size_t)written);
+    }
+    return true;
 }
 
 void conn_answered(struct conn *conn)

@@ -8,9 +8,8 @@
 
 #include "rowcast/memory.h"
 
-#define CHUNK 128      // connections in one allocation
-#define JOINED_MAX 512 // events
-#define STORM 1000     // connections
+#define CHUNK 128  // connections in one allocation
+#define STORM 1000 // connections
 
 // ---- slots ----
 
@@ -126,120 +125,6 @@ uint32_t crowd_flush(struct crowd *crowd, uint32_t maximum)
     }
     transport_pool_settle(&crowd->hall.transports);
     return count;
-}
-
-// From the end: who leaves because its socket is broken is replaced by the last one, which has been
-// served.
-static uint32_t publish_one(struct crowd *crowd, const struct publication *event)
-{
-    uint32_t count, left, queued = 0;
-    const struct subscription *subscriptions =
-        subscribers_of(&crowd->hall.subscribers, event->topic, &count);
-
-    while (count-- > 0) {
-        struct conn *conn = container_of(subscriptions[count].subscriber, struct conn, subscriber);
-        if (conn->place >= event->place || !filter_wants(subscriptions[count].filter, event->type))
-            continue;
-        queued += conn_publish(conn, event->frame, event->place, event->place);
-        if (conn->state != CONN_OPEN)
-            subscriptions = subscribers_of(&crowd->hall.subscribers, event->topic, &left);
-    }
-    counter_add(&crowd->hall.config.traffic->deliveries, queued);
-    return queued;
-}
-
-// Whether all that waits in a topic can go to this subscriber in one piece: nothing of another topic
-// belongs in between, none of it is left out, and it is not compressed, which is done event by event.
-static bool takes_joined(const struct subscription *subscription, uint64_t first)
-{
-    const struct conn *conn = container_of(subscription->subscriber, struct conn, subscriber);
-
-    return subscription->filter == NULL && conn->subscriber.count == 1 && conn->window_bits == 0 &&
-           conn->place < first;
-}
-
-// The events between the places `first` and `last`, all of the topic. *rest: others want some of them.
-static uint32_t publish_joined(struct crowd *crowd, uint32_t topic, struct frame *joined,
-                               uint64_t first, uint64_t last, bool *rest)
-{
-    uint32_t count, left, queued = 0;
-    const struct subscription *subscriptions =
-        subscribers_of(&crowd->hall.subscribers, topic, &count);
-
-    while (count-- > 0) {
-        struct conn *conn = container_of(subscriptions[count].subscriber, struct conn, subscriber);
-        if (!takes_joined(&subscriptions[count], first)) {
-            *rest = true;
-            continue;
-        }
-        queued += conn_publish(conn, joined, first, last);
-        if (conn->state != CONN_OPEN)
-            subscriptions = subscribers_of(&crowd->hall.subscribers, topic, &left);
-    }
-    return queued;
-}
-
-// `events` are all that wait in one topic, in order.
-static uint32_t join(struct crowd *crowd, struct publication *const *events, size_t count)
-{
-    struct frame *frames[JOINED_MAX];
-    bool rest = false;
-
-    for (size_t i = 0; i < count; i++)
-        frames[i] = events[i]->frame;
-    struct frame *joined = frame_join(frames, count);
-    uint32_t queued = publish_joined(crowd, events[0]->topic, joined, events[0]->place,
-                                     events[count - 1]->place, &rest);
-    frame_unref(joined);
-    for (size_t i = 0; i < count; i++)
-        events[i]->rest = rest;
-    counter_add(&crowd->hall.config.traffic->deliveries, queued * count);
-    return queued;
-}
-
-static int by_topic(const void *left, const void *right)
-{
-    const struct publication *a = *(struct publication *const *)left;
-    const struct publication *b = *(struct publication *const *)right;
-
-    if (a->topic != b->topic)
-        return a->topic < b->topic ? -1 : 1;
-    return a < b ? -1 : a > b;
-}
-
-static uint32_t join_topics(struct crowd *crowd, struct publication *publications, size_t count)
-{
-    struct publication *events[JOINED_MAX];
-    uint32_t queued = 0;
-
-    for (size_t i = 0; i < count; i++)
-        events[i] = &publications[i];
-    qsort(events, count, sizeof *events, by_topic);
-    for (size_t from = 0, to; from < count; from = to) {
-        for (to = from + 1; to < count && events[to]->topic == events[from]->topic; to++)
-            ;
-        if (to - from > 1)
-            queued += join(crowd, events + from, to - from);
-    }
-    return queued;
-}
-
-// What is joined goes first, up to JOINED_MAX events at once: who gets it gets nothing of the rest.
-uint32_t crowd_publish(struct crowd *crowd, struct publication *publications, size_t count)
-{
-    uint32_t queued = 0;
-
-    for (size_t from = 0; from < count; from += JOINED_MAX) {
-        struct publication *part = publications + from;
-        size_t size = count - from < JOINED_MAX ? count - from : JOINED_MAX;
-        for (size_t i = 0; i < size; i++)
-            part[i].rest = true;
-        if (size > 1)
-            queued += join_topics(crowd, part, size);
-        for (size_t i = 0; i < size; i++)
-            queued += part[i].rest ? publish_one(crowd, &part[i]) : 0;
-    }
-    return queued;
 }
 
 // ---- input ----

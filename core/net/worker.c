@@ -9,15 +9,16 @@
 
 #include "rowcast/clock.h"
 #include "rowcast/crowd.h"
+#include "rowcast/fanout.h"
 #include "rowcast/goodbye.h"
 #include "rowcast/listener.h"
 #include "rowcast/memory.h"
 
 // Between two looks at the sockets: references queued, at most (some 30 ns each; far fewer where they are
-// joined), connections written to (some 4 us each). More of the former than of the latter, so that
-// events that wait together go out together.
+// joined), connections written to by the fanout (some 4 us each) or by proceeding. More of the former than
+// of the latter, so that events that wait together go out together.
 #define QUEUED_A_TURN 262144
-#define WRITTEN_A_TURN 1000
+#define WRITTEN_A_TURN (QUEUED_A_TURN / FANOUT_WRITE_COST)
 
 #define TICK_MAX 250 // milliseconds
 #define TICK_DRAINING 20
@@ -37,12 +38,13 @@ struct worker {
     struct outbox outbox;
 
     struct mailbox *inbox;
-    struct fifo orders;  // struct order, not yet carried out
-    struct fifo events;  // struct publication, ordered in a row and not yet published
-    uint32_t owed;       // connections to be written to before the next orders
-    uint32_t handled;    // orders since the last report
-    uint32_t newest;     // subscription carried out, see interest.h
-    struct fifo commits; // int64_t, of transactions not yet written; see ORDER_COMMITTED
+    struct fifo orders;   // struct order, not yet carried out
+    struct fifo events;   // struct publication, ordered in a row and not yet handed on to all
+    struct fanout fanout; // of these events
+    uint32_t owed;        // connections to be written to before the next orders
+    uint32_t handled;     // orders since the last report
+    uint32_t newest;      // subscription carried out, see interest.h
+    struct fifo commits;  // int64_t, of transactions not yet written; see ORDER_COMMITTED
 
     bool draining, done;
     struct goodbye goodbye;
@@ -274,17 +276,30 @@ static uint32_t hold(struct worker *worker, const struct order *order)
     return count;
 }
 
-static void publish(struct worker *worker)
+static void begin_fanout(struct worker *worker)
+{
+    fanout_begin(&worker->fanout, fifo_first(&worker->events), worker->events.count);
+}
+
+// Hands on events; when all have got them there are none.
+static void fan_out(struct worker *worker, enum fanout_mode mode, uint32_t budget)
 {
     struct publication *events = fifo_first(&worker->events);
     size_t count = worker->events.count;
 
-    if (count == 0)
+    if (!fanout_continue(&worker->fanout, &worker->crowd.hall, mode, budget))
         return;
-    crowd_publish(&worker->crowd, events, count);
     for (size_t i = 0; i < count; i++)
         frame_unref(events[i].frame);
     fifo_clear(&worker->events);
+}
+
+// What follows may concern the same clients.
+static void queue_events(struct worker *worker)
+{
+    begin_fanout(worker);
+    while (worker->events.count > 0)
+        fan_out(worker, FANOUT_QUEUE, UINT32_MAX);
 }
 
 static void acknowledge(struct worker *worker, const struct order *order)
@@ -307,7 +322,7 @@ static uint32_t carry_out(struct worker *worker, const struct order *order)
     if (order->kind == ORDER_PUBLISH)
         return hold(worker, order);
     if (!is_general(order))
-        publish(worker);
+        queue_events(worker);
     switch (order->kind) {
     case ORDER_PUBLISH: // above
         break;
@@ -391,7 +406,7 @@ static void carry_out_orders(struct worker *worker)
         queued += 1 + carry_out(worker, &order);
         worker->handled++;
     }
-    publish(worker);
+    begin_fanout(worker);
     if (worker->handled > 0)
         report(worker, (struct report){.kind = REPORT_HANDLED, .number = worker->handled});
     worker->handled = 0;
@@ -414,34 +429,50 @@ static void on_more(uv_idle_t *handle)
     (void)handle; // being active is all it is for
 }
 
+static bool is_behind(const struct worker *worker)
+{
+    return worker->events.count > 0 || worker->owed > 0;
+}
+
 // Orders are carried out when those before them are out on the wire: what waits meanwhile goes out
 // together, and no client's queue grows only because the others are many.
-static void take_turn(struct worker *worker)
+static void write_orders(struct worker *worker)
 {
     if (worker->owed > worker->crowd.hall.dirty_count)
         worker->owed = worker->crowd.hall.dirty_count; // some have gone
-    if (worker->owed == 0) {
+    if (!is_behind(worker)) {
         carry_out_orders(worker);
+        worker->owed = worker->crowd.hall.dirty_count;
+    }
+    if (worker->events.count > 0) {
+        fan_out(worker, FANOUT_WRITE, QUEUED_A_TURN);
         worker->owed = worker->crowd.hall.dirty_count;
     }
     uint32_t written = crowd_flush(&worker->crowd, WRITTEN_A_TURN);
     worker->owed -= written < worker->owed ? written : worker->owed;
-    if (worker->owed == 0)
+    if (!is_behind(worker))
         measure_delay(worker);
-    outbox_post(&worker->outbox);
+}
 
+static void take_turn(struct worker *worker)
+{
+    write_orders(worker);
+    outbox_post(&worker->outbox);
     if (uv_is_closing((uv_handle_t *)&worker->more))
         return;
-    if (worker->crowd.hall.dirty_count > 0 || worker->orders.count > 0)
+    if (is_behind(worker) || worker->crowd.hall.dirty_count > 0 || worker->orders.count > 0)
         uv_idle_start(&worker->more, on_more);
     else
         uv_idle_stop(&worker->more);
 }
 
-// What timers and finished writes leave to do must not wait for the poll.
+// What timers leave to do must not wait for the poll, where that can take long.
 static void on_before_poll(uv_prepare_t *handle)
 {
-    take_turn(container_of(handle, struct worker, before_poll));
+    struct worker *worker = container_of(handle, struct worker, before_poll);
+
+    if (!uv_is_active((uv_handle_t *)&worker->more))
+        take_turn(worker);
 }
 
 static void on_after_poll(uv_check_t *handle)
@@ -494,6 +525,7 @@ static void init_loop(struct worker *worker, const struct worker_config *config)
 
 static void worker_free(struct worker *worker)
 {
+    fanout_release(&worker->fanout);
     crowd_release(&worker->crowd);
     outbox_release(&worker->outbox);
     fifo_release(&worker->orders);
@@ -543,6 +575,7 @@ static struct worker *worker_new(const struct worker_config *config, struct faul
     fifo_init(&worker->orders, sizeof(struct order));
     fifo_init(&worker->events, sizeof(struct publication));
     fifo_init(&worker->commits, sizeof(int64_t));
+    fanout_init(&worker->fanout);
     outbox_init(&worker->outbox, config->number, config->reports);
     result = crowd_init(&worker->crowd, &worker->loop, &config->hall, &hall_events, worker);
     if (result < 0) {

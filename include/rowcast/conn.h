@@ -73,6 +73,15 @@ void conn_send(struct conn *conn, struct frame *frame);
 // not keep up is parked instead, and `parked` is told. Returns whether it was queued.
 bool conn_publish(struct conn *conn, struct frame *frame, uint64_t first, uint64_t last);
 
+// The same for an open connection that is idle: nothing is queued, and nothing is to be decided. What goes
+// is written at once, and nothing is left to do for conn_proceed if that is all.
+bool conn_is_idle(const struct conn *conn);
+bool conn_publish_at_once(struct conn *conn, struct frame *frame, uint64_t last);
+
+// The form of a message for this client: compressed, if it has agreed to that, its window is large enough,
+// and it is smaller. Made once for all clients of all threads. Borrowed from the frame.
+struct frame *conn_form(const struct conn *conn, struct frame *frame);
+
 // The application has answered one of the reports; it may park the client before its last answer.
 void conn_answered(struct conn *conn);
 void conn_park(struct conn *conn);

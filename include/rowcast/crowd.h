@@ -41,19 +41,6 @@ void crowd_cut(struct crowd *crowd); // everybody
 // of the loop, before it polls, so that those that have ended are gone.
 uint32_t crowd_flush(struct crowd *crowd, uint32_t maximum);
 
-// An event of one topic. With several topics it is as many publications, of one place.
-struct publication {
-    uint32_t topic;
-    bool rest; // the crowd's own: not all of the topic's subscribers have got it yet
-    uint64_t type, place;
-    struct frame *frame; // borrowed
-};
-
-// Queues `count` events, whose places do not fall, for each subscriber of their topics that wants their
-// type, is not parked, and has not had the event with another topic. Who has one topic and wants all of
-// it gets a topic's events as one frame, which is made once. Returns how many references it queued.
-uint32_t crowd_publish(struct crowd *crowd, struct publication *publications, size_t count);
-
 // Stops reading clients, or begins again.
 void crowd_pause(struct crowd *crowd, bool paused);
 
