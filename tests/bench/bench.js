@@ -11,7 +11,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
 const { Server } = require('../integration/lib/server.js');
 const { ROOT, BINARY, environment } = require('../integration/lib/rowcast.js');
 const { Client } = require('../integration/lib/client.js');
-const { fanout, idle } = require('./fanout.js');
+const { fanout, idle, Tool } = require('./fanout.js');
 const { reload } = require('./reload.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
@@ -21,7 +21,7 @@ const TICKS = 100; // of /proc/PID/stat a second
 
 const number = (text, fallback) => (text === undefined ? fallback : Number(text));
 const { values, positionals } = parseArgs({
-    options: { pairs: { type: 'string' }, rows: { type: 'string' } },
+    options: { pairs: { type: 'string' }, rows: { type: 'string' }, write: { type: 'boolean' } },
     allowPositionals: true,
 });
 const PAIRS = number(values.pairs, 3);
@@ -117,6 +117,7 @@ class Router {
             ROWCAST_SLOT: slot,
             WS_PORT: '0',
             WS_HOST: '127.0.0.1',
+            ROWCAST_HEARTBEAT: 'off', // the load's clients answer no pings
             ROWCAST_SCRIPTS: path.join(ROOT, 'scripts'),
         };
         this.child = spawn(BINARY, [], { env: environment(env), stdio: ['ignore', 'ignore', 'pipe'] });
@@ -307,44 +308,47 @@ async function latency() {
     const router = new Router(database, 'routed');
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rowcast-bench.'));
     ends.push(() => fs.rmSync(folder, { recursive: true, force: true }));
-    let reader;
+    let reader, load;
     try {
         await router.drained();
-        const arrived = new Map();
-        const client = await Client.connect(`ws://127.0.0.1:${router.port}`, {});
-        client.socket.removeAllListeners('message');
-        client.socket.on('message', (bytes) => {
-            const now = (performance.timeOrigin + performance.now()) * 1000;
-            const found = /"cost":"(\d+)"/.exec(bytes);
-            if (found) arrived.set(found[1], now);
-        });
-        client.socket.send('{"action":"subscribe","market_id":"m"}');
+        const count = seconds * rate * 0.9;
+        load = new Tool(path.join(TOOLS, 'load'), [`${router.port}`, '1000', '1', '2'], { stdio: ['pipe', 'pipe', 'inherit'] });
+        await load.line();
+        load.child.stdin.write(`watch ${count}\n`);
         const commit = path.join(folder, 'commit.sql');
         const cost = `currval(pg_get_serial_sequence('trades', 'id'))`;
-        fs.writeFileSync(commit, `insert into ${COLUMNS} values ('m', 'w', 'buy', true, 1, ${cost});\n`);
+        fs.writeFileSync(commit, `insert into ${COLUMNS} values ('m0', 'w', 'buy', true, 1, ${cost});\n`);
         const stream = `${database.url}&replication=database`;
-        const count = seconds * rate * 0.9;
         reader = run(path.join(TOOLS, 'reader'), [stream, 'bare', 'rowcast', `${count}`]);
         reader.catch(() => {});
         await sleep(500);
-        const paced = ['-n', '-c', '2', '-R', `${rate}`, '-T', `${seconds}`, '-f', commit, database.url];
+        const paced = ['-n', '-c', '2', '-R', `${rate}`, '-t', `${(seconds * rate) / 2}`, '-f', commit, database.url];
         await run('pgbench', paced);
         const { out } = await reader;
-        await sleep(500);
+        const committed = new Map();
         const [bare, routed] = [[], []];
         for (const line of out.trim().split('\n')) {
-            const [id, committed, read] = line.split(' ');
-            if (!arrived.has(id)) throw new Error(`the trade ${id} did not reach the client`);
-            bare.push(read - committed);
-            routed.push(arrived.get(id) - committed);
+            const [id, at, read] = line.split(' ');
+            committed.set(id, at);
+            bare.push(read - at);
         }
+        let words;
+        for (;;) {
+            words = (await load.line()).split(' ').map(Number);
+            if (words.length === 3) break; // the end
+            const at = committed.get(`${words[0]}`);
+            if (at !== undefined) routed.push(words[1] - at);
+        }
+        const [, wall, own] = words;
         const part = (list, share) => round([...list].sort((a, b) => a - b)[Math.floor(list.length * share)]);
         const told = (list) => `${part(list, 0.5)} median, ${part(list, 0.99)} p99`;
         say(`latency: ${rate} commits a second, ${bare.length} of them, microseconds from the commit`);
         say(`  a bare libpq loop                ${told(bare)}`);
-        say(`  a WebSocket client (npm ws)      ${told(routed)}`);
-        client.socket.terminate();
+        say(`  1,000 WebSocket clients          ${told(routed)}   (reach: p99 3 times the bare one's)`);
+        say(`  ${(part(routed, 0.99) / part(bare, 0.99)).toFixed(2)} times; of every hundredth client, ${routed.length} deliveries`);
+        if (own / wall > 0.9) say(`  the clients were the bottleneck: busy for ${((own / wall) * 100).toFixed(0)} % of the time`);
     } finally {
+        await load?.stop('SIGKILL');
         await router.stop();
         for (const name of ['bare', 'routed']) await database.drop(name);
     }
@@ -359,10 +363,13 @@ const scenarios = {
     million,
     replay,
     latency,
-    fanout: () => fanout(PAIRS, { say, spread }),
+    fanout: () => fanout(PAIRS, { say, spread, write: values.write, circumstances }),
     idle: () => idle({ say }),
     reload: () => reload(owner, { say }),
 };
+
+const load = () => fs.readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 2).join(' ');
+const circumstances = () => `${PAIRS} pairs on ${os.cpus().length} cores with a load of ${load()}, of which the measurement is a part:`;
 
 async function main() {
     const names = positionals.length > 0 ? positionals : Object.keys(scenarios);
@@ -371,7 +378,6 @@ async function main() {
         console.error(`bench: unknown name '${unknown}'; there are: ${Object.keys(scenarios).join(' ')}`);
         return 2;
     }
-    const load = () => fs.readFileSync('/proc/loadavg', 'utf8').split(' ').slice(0, 2).join(' ');
     say(`${os.cpus().length} cores, load ${load()} at the beginning`);
     for (const name of names) await scenarios[name]();
     say(`load ${load()} at the end`);

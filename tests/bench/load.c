@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The clients of the fan-out's measurement: thousands of WebSockets in one thread that do nothing but count frames.
 //
-// usage: load PORT CLIENTS TOPICS GREETINGS     (descriptor 3: where the server takes recorded rows from)
-// Connects, subscribes client n to the market m(n % TOPICS), waits until each has got GREETINGS messages, and prints
-// "ready". Then for each line "ROUNDS BATCH" on standard input: ROUNDS times writes BATCH rows for each market and waits
-// until all clients have got theirs. Prints "DELIVERIES SECONDS CPU SIZE": the CPU seconds are its own (if they come near
-// the others it was the bottleneck), the size is that of an event's frame. A client that gets too much ends it.
+// usage: load PORT CLIENTS TOPICS GREETINGS [PATH]     (descriptor 3: where the server takes recorded rows from)
+// Connects, subscribes client n to the market m(n % TOPICS) (with a PATH by asking for PATH and the market, and by no
+// message), waits until each has got GREETINGS messages, and prints "ready". Then for each line on standard input:
+//   ROUNDS BATCH MS   ROUNDS times writes BATCH rows for each market and waits until all clients have got theirs, and until
+//                     MS milliseconds have passed. Prints "DELIVERIES SECONDS CPU SIZE P50 P99": the CPU seconds are its
+//                     own (if they come near the others it was the bottleneck), the size is that of an event's frame, the
+//                     percentiles are microseconds from the round's write until a client has read.
+//   watch COUNT       waits for COUNT events to each. Of every hundredth client it prints "COST MICROSECONDS" for each, the
+//                     event's "cost" and when it was read, and at the end "DELIVERIES SECONDS CPU".
+// A client that gets too much ends it.
 #include <arpa/inet.h>
 #include <err.h>
 #include <stdint.h>
@@ -20,6 +25,8 @@
 #define ROWS 3
 #define READ 65536
 #define TEXT 0x81
+#define SAMPLE 100 // every so many'th client is watched
+#define COST "\"cost\":\""
 
 struct client {
     int socket;
@@ -27,12 +34,18 @@ struct client {
     uint32_t left;   // bytes of a frame's payload to come
     uint32_t head;   // bytes of a frame's header that have come
     unsigned char header[4];
+    char *payload; // of a watched client
 };
 
 static struct client *clients;
 static int count, topics, poll;
 static uint64_t texts; // of all
 static uint32_t size;  // of the newest text's frame
+static const char *path;
+
+static double began;     // the round
+static double now;       // when the newest bytes were read
+static uint32_t *delays; // microseconds, of each text; NULL: nobody asks
 
 static double seconds(clockid_t clock)
 {
@@ -59,10 +72,26 @@ static void begin_frame(struct client *client)
     client->left = header[1] == 126 ? (uint32_t)header[2] << 8 | header[3] : header[1];
     if (header[0] == TEXT) {
         client->frames++;
+        if (delays != NULL)
+            delays[texts] = (uint32_t)((now - began) * 1e6);
         texts++;
         size = client->left + client->head;
     }
     client->head = 0;
+}
+
+// The end of a payload: what is asked for stands there.
+static void note(struct client *client, const char *bytes, size_t part)
+{
+    size_t held = strlen(client->payload);
+    if (held + part < READ)
+        memcpy(client->payload + held, bytes, part), client->payload[held + part] = '\0';
+    if (part < client->left)
+        return;
+    const char *cost = strstr(client->payload, COST);
+    if (cost != NULL)
+        printf("%ld %.0f\n", atol(cost + sizeof COST - 1), now * 1e6);
+    client->payload[0] = '\0';
 }
 
 static void take(struct client *client, const char *bytes, size_t got)
@@ -70,6 +99,8 @@ static void take(struct client *client, const char *bytes, size_t got)
     while (got > 0) {
         if (client->left > 0) {
             size_t part = got < client->left ? got : client->left;
+            if (client->payload != NULL)
+                note(client, bytes, part);
             client->left -= (uint32_t)part;
             bytes += part;
             got -= part;
@@ -97,6 +128,7 @@ static void collect(uint64_t wanted)
             ssize_t got = recv(client->socket, bytes, sizeof bytes, 0);
             if (got <= 0)
                 errx(1, "a client was closed");
+            now = seconds(delays != NULL ? CLOCK_MONOTONIC : CLOCK_REALTIME);
             take(client, bytes, (size_t)got);
         }
     }
@@ -114,27 +146,37 @@ static void skip_head(int socket)
     }
 }
 
+static void subscribe(const struct client *client, int topic)
+{
+    char message[128] = "\x81";
+    int length = snprintf(message + 6, sizeof message - 6,
+                          "{\"action\":\"subscribe\",\"market_id\":\"m%d\"}", topic);
+    message[1] = (char)(0x80 | length); // masked with zeros
+    put(client->socket, message, 6 + (size_t)length);
+}
+
 static void join(struct client *client, int number, const struct sockaddr_in *address)
 {
-    static const char request[] = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+    static const char request[] = " HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
                                   "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     struct linger reset = {1, 0}; // else the ports of all clients would wait for a minute
-    char message[128] = "\x81";
+    char message[128];
     client->socket = socket(AF_INET, SOCK_STREAM, 0);
     if (connect(client->socket, (const struct sockaddr *)address, sizeof *address) < 0)
         err(1, "cannot connect");
     setsockopt(client->socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    int asked = path == NULL
+                    ? snprintf(message, sizeof message, "GET /")
+                    : snprintf(message, sizeof message, "GET %sm%d", path, number % topics);
+    put(client->socket, message, (size_t)asked);
     put(client->socket, request, sizeof request - 1);
     skip_head(client->socket);
-    int length = snprintf(message + 6, sizeof message - 6,
-                          "{\"action\":\"subscribe\",\"market_id\":\"m%d\"}", number % topics);
-    message[1] = (char)(0x80 | length); // masked with zeros
-    put(client->socket, message, 6 + (size_t)length);
+    if (path == NULL)
+        subscribe(client, number % topics);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
     epoll_ctl(poll, EPOLL_CTL_ADD, client->socket, &event);
 }
-
 // `batch` rows for each market, in one write.
 static void publish(int batch)
 {
@@ -152,39 +194,68 @@ static void publish(int batch)
     free(text);
 }
 
-static uint64_t run(int rounds, int batch)
+static void pace(double until)
 {
-    uint64_t before = texts;
-    for (int round = 0; round < rounds; round++) {
-        publish(batch);
-        collect(texts + (uint64_t)batch * (uint64_t)count);
-    }
-    return texts - before;
+    double left = until - seconds(CLOCK_MONOTONIC);
+    if (left > 0)
+        usleep((useconds_t)(left * 1e6));
 }
 
-static void measure(int rounds, int batch)
+static int by_size(const void *left, const void *right)
 {
+    uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+    return a < b ? -1 : a > b;
+}
+
+static void measure(int rounds, int batch, int milliseconds)
+{
+    uint64_t deliveries = (uint64_t)rounds * (uint64_t)batch * (uint64_t)count;
     double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    uint64_t deliveries = run(rounds, batch);
+    delays = malloc(deliveries * sizeof *delays);
+    texts = 0;
+    for (uint64_t round = 1; round <= (uint64_t)rounds; round++) {
+        began = seconds(CLOCK_MONOTONIC);
+        publish(batch);
+        collect(round * (uint64_t)batch * (uint64_t)count);
+        pace(began + milliseconds / 1e3);
+    }
+    wall = seconds(CLOCK_MONOTONIC) - wall;
+    cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
     for (int i = 1; i < count; i++)
         if (clients[i].frames != clients[0].frames)
             errx(1, "a client got %u frames, another %u", clients[i].frames, clients[0].frames);
-    printf("%llu %.6f %.6f %u\n", (unsigned long long)deliveries, seconds(CLOCK_MONOTONIC) - wall,
-           seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, size);
+    qsort(delays, deliveries, sizeof *delays, by_size);
+    printf("%llu %.6f %.6f %u %u %u\n", (unsigned long long)deliveries, wall, cpu, size,
+           delays[deliveries / 2], delays[deliveries / 100 * 99]);
+    fflush(stdout);
+    free(delays);
+    delays = NULL;
+}
+
+static void watch(int events)
+{
+    double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    for (int i = 0; i < count; i += SAMPLE)
+        clients[i].payload = calloc(1, READ);
+    texts = 0;
+    collect((uint64_t)events * (uint64_t)count);
+    printf("%llu %.6f %.6f\n", (unsigned long long)texts, seconds(CLOCK_MONOTONIC) - wall,
+           seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
     fflush(stdout);
 }
 
 int main(int words, char **word)
 {
     char line[64];
-    int rounds, batch;
-    if (words != 5)
+    int rounds, batch, milliseconds, events;
+    if (words != 5 && words != 6)
         return 2;
     struct sockaddr_in address = {.sin_family = AF_INET,
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
                                   .sin_port = htons((uint16_t)atoi(word[1]))};
     count = atoi(word[2]);
     topics = atoi(word[3]);
+    path = word[5];
     clients = calloc((size_t)count, sizeof *clients);
     poll = epoll_create1(0);
     for (int i = 0; i < count; i++)
@@ -192,8 +263,11 @@ int main(int words, char **word)
     collect((uint64_t)count * (uint64_t)atoi(word[4]));
     puts("ready");
     fflush(stdout);
-    while (fgets(line, sizeof line, stdin) != NULL)
-        if (sscanf(line, "%d %d", &rounds, &batch) == 2)
-            measure(rounds, batch);
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        if (sscanf(line, "%d %d %d", &rounds, &batch, &milliseconds) == 3)
+            measure(rounds, batch, milliseconds);
+        else if (sscanf(line, "watch %d", &events) == 1)
+            watch(events);
+    }
     return 0;
 }
