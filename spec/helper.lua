@@ -1,5 +1,7 @@
--- Lets the scripts run unchanged without the core: the same globals (cjson, rowcast, an
--- ordered pairs) for everyone, and a few conveniences for specs. Run from the repository's root.
+-- Lets the scripts run unchanged without the core: the same globals (cjson, rowcast, an ordered
+-- pairs) for everyone; rows, transactions and clients in a line; assert.events; the lines that no
+-- spec runs (ROWCAST_COVERAGE=1 busted). One file, to be copied beside other scripts too: the
+-- folder above it is the root that specs run from.
 
 local helper = {}
 package.loaded["spec.helper"] = helper
@@ -70,41 +72,96 @@ end
 -- Scripts, seeing what the sandbox shows them and nothing else
 
 local SAFE = {
-  "assert", "error", "getmetatable", "ipairs", "next", "pairs", "pcall", "rawequal", "rawget",
-  "select", "setmetatable", "tonumber", "tostring", "type", "unpack", "xpcall",
-  "table", "cjson", "rowcast",
+  "assert", "error", "getmetatable", "ipairs", "pcall", "rawequal", "rawget", "select",
+  "setmetatable", "tonumber", "type", "unpack", "xpcall", "cjson", "rowcast",
+}
+local LIBRARIES = {
+  math = [[abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max
+    min modf pi pow rad sin sinh sqrt tan tanh]],
+  string = "byte char find format gmatch gsub len lower match rep reverse sub upper",
+  table = "concat insert maxn remove sort",
 }
 
-local function without(library, ...)
-  local copy = {}
-  for name, value in pairs(library) do copy[name] = value end
-  for _, name in ipairs { ... } do copy[name] = nil end
-  return copy
+-- What the core says of a value, whose address would differ in every process.
+local function plain(value)
+  local kind = type(value)
+  local meta = kind ~= "string" and getmetatable(value)
+  if type(meta) == "table" and meta.__tostring then return tostring(value) end
+  if value == cjson.null then return "null" end
+  return (kind == "table" or kind == "function" or kind == "userdata") and kind or tostring(value)
 end
 
-local function sandbox()
-  local known = {
-    string = without(string, "dump"),
-    math = without(math, "random", "randomseed"),
-  }
-  for _, name in ipairs(SAFE) do known[name] = _G[name] end
+local function format(pattern, ...)
+  local values = { ... }
+  if pattern:gsub("%%%%", ""):find("%%[-+ #%d.]*p") then
+    error("string.format: %p would differ in every process", 2)
+  end
+  for i, value in next, values do
+    if type(value) ~= "number" and type(value) ~= "string" then values[i] = plain(value) end
+  end
+  return string.format(pattern, unpack(values, 1, select("#", ...)))
+end
 
+-- Specs may walk what they like; for scripts a key that has no place in the order is an error.
+local function strict_pairs(t)
+  for key in next, t do
+    if type(key) ~= "number" and type(key) ~= "string" then
+      error("a table key that is a " .. type(key) .. " has no order", 2)
+    end
+  end
+  return pairs(t)
+end
+
+local function ordered_next(t, key)
+  local found = key == nil
+  for name, value in strict_pairs(t) do
+    if found then return name, value end
+    found = name == key
+  end
+end
+
+local function print_to_log(...)
+  local texts = { ... }
+  for i = 1, select("#", ...) do texts[i] = plain(texts[i]) end
+  rowcast.log("info", table.concat(texts, "\t"))
+end
+
+local function globals()
+  local known = { tostring = plain, pairs = strict_pairs, next = ordered_next }
+  known.print = print_to_log
+  for _, name in ipairs(SAFE) do known[name] = _G[name] end
+  for library, names in pairs(LIBRARIES) do
+    known[library] = {}
+    for name in names:gmatch "%S+" do known[library][name] = _G[library][name] end
+  end
+  known.string.format = format
+  return known
+end
+
+local on_load -- called with each function that a script file was compiled to
+
+local function load_file(path, env)
+  local chunk = assert(loadfile(path))
+  if on_load then on_load(path, chunk) end
+  return setfenv(chunk, env)()
+end
+
+local function sandbox(folder)
+  local known = globals()
   local env = setmetatable({}, {
     __index = known,
     __newindex = function(_, name) error("a script sets the global " .. name, 2) end,
   })
   local libs = {}
   function known.require(name)
-    local path = "scripts/lib/" .. name:gsub("^lib%.", "") .. ".lua"
-    libs[path] = libs[path] or setfenv(assert(loadfile(path)), env)()
+    local path = folder .. "/lib/" .. name:gsub("^lib%.", ""):gsub("%.", "/") .. ".lua"
+    if libs[path] == nil then
+      local value = load_file(path, env)
+      libs[path] = value == nil or value
+    end
     return libs[path]
   end
   return env
-end
-
--- Loads scripts/<name>.lua as the core does.
-function helper.script(name)
-  return setfenv(assert(loadfile("scripts/" .. name .. ".lua")), sandbox())()
 end
 
 --------------------------------------------------------------------------------
@@ -167,24 +224,56 @@ local function is_searched(change, key, value, op)
   return tostring(row[key]) == tostring(value)
 end
 
--- The ctx of the change at `index` of a transaction: a list of changes spelled as in
--- recorded rows, { op = "insert", table = "trades", new = {…} }.
+local function copied(row, changed)
+  if row == nil and changed == nil then return nil end
+  local copy = {}
+  for name, value in pairs(row or {}) do copy[name] = value end
+  for name, value in pairs(changed or {}) do copy[name] = value end
+  return copy
+end
+
+-- The changes of a transaction, as in recorded rows. `update` takes the columns that change.
+function helper.insert(name, new) return { op = "insert", table = name, new = new } end
+
+function helper.update(name, old, changed)
+  return { op = "update", table = name, old = old, new = copied(old, changed) }
+end
+
+function helper.delete(name, old) return { op = "delete", table = name, old = old } end
+
+function helper.truncate(name) return { op = "truncate", table = name } end
+
+local function transaction(changes)
+  return changes.op and { changes } or changes
+end
+
+local function short(name)
+  return (name:gsub("^public%.", ""))
+end
+
+-- The ctx of the change at `index` (1) of a transaction: a change, or a list of them.
 function helper.ctx(changes, index)
+  changes, index = transaction(changes), index or 1
   local change = changes[index]
-  local schema, short = change.table:match("^(.-)%.(.+)$")
+  local full = change.table and "public." .. short(change.table) or ""
+  local schema, name = full:match "([^.]+)%.([^.]+)$"
   return {
-    table = short or change.table,
-    schema = schema or "public",
+    table = name,
+    schema = schema,
     op = change.op,
     index = index,
     time = "2025-11-09T12:00:00.000Z",
     lsn = "0/16B3748",
     xid = 731,
-    unchanged = {},
-    rows = function(name, key, value, op)
+    unchanged = change.unchanged or {},
+    rows = function(wanted, key, value, op)
+      if change.op == "snapshot" then
+        return nil, "a snapshot shows rows, not the transactions that wrote them"
+      end
       local rows = {}
       for i, other in ipairs(changes) do
-        if other.table == name and is_searched(other, key, value, op) then
+        local here = other.table and short(other.table) == short(wanted)
+        if here and is_searched(other, key, value, op) then
           local new, old = helper.row(other.new), helper.row(other.old)
           rows[#rows + 1] = { op = other.op, new = new, old = old, index = i }
         end
@@ -196,34 +285,51 @@ end
 
 local function call(handler, change, ctx)
   local new, old = helper.row(change.new), helper.row(change.old)
-  if change.op == "insert" then return handler(new, ctx) end
+  if change.op == "message" then return handler(change.content, ctx) end
+  if change.op == "insert" or change.op == "snapshot" then return handler(new, ctx) end
   if change.op == "update" then return handler(new, old, ctx) end
   if change.op == "delete" then return handler(old, ctx) end
   return handler(ctx)
 end
 
--- Runs a transaction through scripts/tables and returns its events in order.
-function helper.commit(changes)
-  local events = {}
-  for index, change in ipairs(changes) do
-    local handler = helper.script("tables/" .. change.table)[change.op]
-    local result = handler and call(handler, change, helper.ctx(changes, index)) or {}
-    for _, event in ipairs(result.type and { result } or result) do events[#events + 1] = event end
+-- What the core refuses.
+local function check_event(event)
+  local function refuse(what) error("the function returned " .. what, 0) end
+  if type(event) ~= "table" then refuse "something that is no event" end
+  if type(event.type) ~= "string" then refuse "an event without 'type'; a string is expected" end
+  local topics = type(event.topic) == "table" and event.topic or { event.topic }
+  if #topics == 0 or #topics > 16 then refuse "an event without 'topic', or of more than 16" end
+  for _, topic in ipairs(topics) do
+    if type(topic) ~= "string" or #topic == 0 or #topic > 255 then
+      refuse "an event whose 'topic' is not 1 to 255 bytes long"
+    end
   end
-  return events
+  for _, key in ipairs { "id", "timestamp", "snapshot" } do
+    if event[key] ~= nil then refuse("an event that sets '" .. key .. "', which the core adds") end
+  end
+end
+
+-- What a handler returned, one event or a list of them, as a list.
+function helper.check(result)
+  if not result then return {} end
+  if type(result) ~= "table" then check_event(result) end
+  local list = (#result > 0 or next(result) == nil) and result or { result }
+  for _, event in ipairs(list) do check_event(event) end
+  return list
 end
 
 --------------------------------------------------------------------------------
 -- Clients
 
-function helper.client()
-  return {
+-- What the hooks are given; `fields` are put over the usual ones.
+function helper.client(fields)
+  return copied({
     id = "client_1699564800_abc123xyz",
     address = "192.0.2.7",
     path = "/ws",
     headers = {},
     subscriptions = {},
-  }
+  }, fields)
 end
 
 -- A connected client: `welcome` holds what it was told first, `say` sends a message and
@@ -232,9 +338,9 @@ end
 local Connection = {}
 Connection.__index = Connection
 
-function helper.connect(script)
-  local self = setmetatable({ script = script, client = helper.client() }, Connection)
-  self.welcome = self:perform(script.connect(self.client))
+local function connect(script, fields)
+  local self = setmetatable({ script = script, client = helper.client(fields) }, Connection)
+  self.welcome = self:perform(script.connect and script.connect(self.client))
   return self
 end
 
@@ -251,6 +357,9 @@ function Connection:perform(commands)
         self.closed = command.close
       elseif command.state then
         self.client.state = command.state
+      elseif command.format then
+        assert(self.script.formats and self.script.formats[command.format], "no such format")
+        self.format = command.format
       elseif command.send then
         answers[#answers + 1] = command.send
       else
@@ -269,7 +378,11 @@ end
 function Connection:effect(command)
   local topic = command.subscribe or command.unsubscribe
   local result = { topic = topic, ref = command.ref, id = command.since or "0a1b" }
-  if command.pong then return self.script.pong(self.client, result) end
+  local function hook(name)
+    local body = self.script[name]
+    return body and body(self.client, result)
+  end
+  if command.pong then return hook "pong" end
 
   local topics, at = self.client.subscriptions, nil
   for i, name in ipairs(topics) do
@@ -279,12 +392,146 @@ function Connection:effect(command)
   if command.unsubscribe and at then table.remove(topics, at) end
 
   result.subscriptions, result.subscription_count = { unpack(topics) }, #topics
-  if command.unsubscribe then return self.script.unsubscribed(self.client, result) end
+  if command.unsubscribe then return hook "unsubscribed" end
   result.recovered = command.since ~= nil
   if command.snapshot and not command.since then
     result.id, result.snapshot = nil, 0
   end
-  return self.script.subscribed(self.client, result)
+  return hook "subscribed"
+end
+
+-- The event in the shape that this client gets: a string, or a table that goes out as JSON.
+function Connection:shape(event)
+  if not self.format then return event end
+  return self.script.formats[self.format](event)
+end
+
+--------------------------------------------------------------------------------
+-- A script folder
+
+-- The functions below, for the scripts of another folder.
+function helper.at(folder)
+  local here = setmetatable({}, { __index = helper })
+
+  -- Loads FOLDER/<name>.lua as the core does.
+  function here.script(name)
+    return load_file(folder .. "/" .. name .. ".lua", sandbox(folder))
+  end
+
+  local function handler_of(change)
+    if change.op == "message" then return here.script "messages" end
+    local op = change.op == "snapshot" and "insert" or change.op
+    return here.script("tables/" .. short(change.table))[op]
+  end
+
+  -- Runs a transaction, which is a change or a list of them, and returns its events in order.
+  function here.commit(changes)
+    local events = {}
+    changes = transaction(changes)
+    for index, change in ipairs(changes) do
+      local handler = handler_of(change)
+      local result = handler and call(handler, change, helper.ctx(changes, index))
+      for _, event in ipairs(helper.check(result)) do events[#events + 1] = event end
+    end
+    return events
+  end
+
+  -- The events that rows of a table make in a snapshot.
+  function here.snapshot(name, ...)
+    local changes = {}
+    for i, row in ipairs { ... } do changes[i] = { op = "snapshot", table = name, new = row } end
+    return here.commit(changes)
+  end
+
+  -- The events of what pg_logical_emit_message wrote.
+  function here.message(content)
+    return here.commit { op = "message", prefix = "rowcast", content = content }
+  end
+
+  -- A client of client.lua, or of the script that is given; `fields` as in helper.client.
+  function here.connect(script, fields)
+    return connect(script or here.script "client", fields)
+  end
+
+  return here
+end
+
+for name, value in pairs(helper.at "scripts") do helper[name] = value end
+
+--------------------------------------------------------------------------------
+-- assert.events(expected, events): what differs, key by key
+
+local function shown(value)
+  if value == rowcast.null then return "null" end
+  if type(value) == "string" then return string.format("%q", value) end
+  if type(value) ~= "table" then return tostring(value) end
+  if #value > 0 or helper.is_array(value) then
+    local items = {}
+    for i, item in ipairs(value) do items[i] = shown(item) end
+    return "{ " .. table.concat(items, ", ") .. " }"
+  end
+  local members = {}
+  for name, item in pairs(value) do members[#members + 1] = name .. " = " .. shown(item) end
+  return next(value) == nil and "{}" or "{ " .. table.concat(members, ", ") .. " }"
+end
+
+-- Adds "path: expected …, got …" for each place where the two are not the same.
+local function compare(lines, path, expected, got)
+  if expected == got then return end
+  if type(expected) == "table" and type(got) == "table" then
+    local names = copied(expected, got)
+    for name in pairs(names) do
+      local place = type(name) == "number" and path .. "[" .. name .. "]" or path .. "." .. name
+      compare(lines, place, expected[name], got[name])
+    end
+  elseif expected == nil then
+    lines[#lines + 1] = path .. ": not expected, got " .. shown(got)
+  else
+    local seen = got == nil and "nothing" or shown(got)
+    lines[#lines + 1] = path .. ": expected " .. shown(expected) .. ", got " .. seen
+  end
+end
+
+-- What differs between two events, or two lists of them, as lines. None: nothing does.
+function helper.difference(expected, got)
+  local lines = {}
+  if expected.type then expected = { expected } end
+  if got.type then got = { got } end
+  for i = 1, math.max(#expected, #got) do
+    local name = "event " .. i
+    local kind = (expected[i] or got[i]).type
+    compare(lines, name .. (kind and " (" .. tostring(kind) .. ")" or ""), expected[i], got[i])
+  end
+  return lines
+end
+
+local has_luassert, luassert = pcall(require, "luassert")
+if has_luassert then
+  local say = require "say"
+  say:set("assertion.events.positive", "The events are not as expected:\n%s")
+  say:set("assertion.events.negative", "Other events were expected than:\n%s")
+  luassert:register("assertion", "events", function(_, arguments)
+    local lines = helper.difference(arguments[1], arguments[2])
+    local text = #lines > 0 and "  " .. table.concat(lines, "\n  ") or shown(arguments[2])
+    arguments[1], arguments.n, arguments.nofmt = text, 1, { true }
+    return #lines == 0
+  end, "assertion.events.positive", "assertion.events.negative")
+end
+
+--------------------------------------------------------------------------------
+-- ROWCAST_COVERAGE=1 busted: the lines of the scripts that no spec runs
+
+local wanted = os.getenv "ROWCAST_COVERAGE"
+local is_busted, busted = pcall(require, "busted")
+if is_busted and wanted and wanted ~= "" and wanted ~= "0" then
+  local coverage = require "spec.coverage"
+  local counted = coverage.start()
+  on_load = function(path, chunk) counted:add(path, chunk) end
+  busted.subscribe({ "suite", "end" }, function()
+    counted:stop()
+    io.write("\n", counted:report(), "\n")
+    return nil, true
+  end)
 end
 
 return helper

@@ -78,10 +78,11 @@ describe("a script", function()
   local env = getfenv(helper.script("client").connect)
 
   it("sees nothing outside the sandbox", function()
-    for _, name in ipairs { "os", "io", "debug", "package", "jit", "loadstring", "print" } do
+    for _, name in ipairs { "os", "io", "debug", "package", "jit", "loadstring" } do
       assert.is_nil(env[name])
     end
     assert.is_nil(env.rawset)
+    assert.is_nil(env.table.foreach)
     assert.is_nil(env.math.random)
     assert.is_nil(env.string.dump)
   end)
@@ -93,5 +94,126 @@ describe("a script", function()
 
   it("cannot set globals", function()
     assert.has_error(function() env.counter = 1 end)
+  end)
+
+  it("sees no address, and no order that is none", function()
+    assert.equal("table", env.tostring {})
+    assert.equal("function, null, 7", env.string.format("%s, %s, %d", print, cjson.null, 7))
+    assert.matches("differ in every process", helper.raised(env.string.format, "%p", {}))
+    assert.equal("%p", env.string.format "%%p")
+    assert.matches("has no order", helper.raised(env.pairs, { [{}] = 1 }))
+    assert.same({ "a", 1 }, { env.next({ b = 2, a = 1 }) })
+    assert.same({ "b", 2 }, { env.next({ b = 2, a = 1 }, "a") })
+    assert.is_nil(env.next({ b = 2, a = 1 }, "b"))
+  end)
+
+  it("prints into the log", function()
+    env.print("x", nil, {})
+    local level = { level = "info", message = "x\tnil\ttable" }
+    assert.same(level, helper.logged[#helper.logged])
+  end)
+end)
+
+describe("a transaction in a line", function()
+  local old = { id = "1", state = "PROPOSED" }
+
+  it("is made of changes as recorded rows have them", function()
+    assert.same({ op = "insert", table = "votes", new = old }, helper.insert("votes", old))
+    assert.same({ op = "delete", table = "votes", old = old }, helper.delete("votes", old))
+    assert.same({ op = "truncate", table = "votes" }, helper.truncate "votes")
+    local update = helper.update("markets", old, { state = "ACTIVE" })
+    assert.same({ id = "1", state = "ACTIVE" }, update.new)
+    assert.same({ id = "1", state = "PROPOSED" }, update.old)
+  end)
+
+  it("may be one change", function()
+    local vote = { market_id = "m", vote_type = "dispute", vote = true }
+    assert.equal("vote", helper.commit(helper.insert("votes", vote))[1].type)
+    assert.equal(1, #helper.ctx(helper.insert("votes", vote)).rows "votes")
+    assert.equal(1, #helper.ctx(helper.insert("public.votes", vote)).rows "votes")
+  end)
+
+  it("has no siblings in a snapshot", function()
+    local rows, reason = helper.ctx({ op = "snapshot", table = "votes", new = {} }).rows "votes"
+    assert.is_nil(rows)
+    assert.matches("a snapshot shows rows", reason)
+    local trade = { market_id = "m", trade_type = "buy", outcome = true, shares = "1", cost = "2" }
+    assert.equal("trade", helper.snapshot("trades", trade)[1].type)
+  end)
+
+  it("knows the schema", function()
+    local ctx = helper.ctx(helper.insert("depot.bays", {}))
+    assert.same({ "depot", "bays" }, { ctx.schema, ctx.table })
+    assert.equal("public", helper.ctx(helper.insert("bays", {})).schema)
+  end)
+end)
+
+describe("assert.events", function()
+  local data = { n = 1, list = { "x", "y" }, none = rowcast.null }
+  local event = { type = "t", topic = "a", data = data }
+
+  local function change(fields, columns)
+    local copy = { type = "t", topic = "a", data = { n = 1, list = { "x", "y" } } }
+    copy.data.none = rowcast.null
+    for name, value in pairs(fields or {}) do copy[name] = value end
+    for name, value in pairs(columns or {}) do copy.data[name] = value end
+    return copy
+  end
+
+  it("takes what is equal, one event or a list", function()
+    assert.events(event, change())
+    assert.events({ event }, { change() })
+    assert.events({}, {})
+    assert.Not.events(event, change { more = true })
+  end)
+
+  it("says what differs, key by key", function()
+    local got = change({ topic = "b" }, { list = { "x" } })
+    local message = tostring(helper.raised(assert.events, event, got))
+    assert.matches('event 1 (t).data.list[2]: expected "y", got nothing', message, 1, true)
+    assert.matches('event 1 (t).topic: expected "a", got "b"', message, 1, true)
+    assert.is_nil(message:find("data.n:", 1, true))
+  end)
+
+  it("says what is missing, and what is too much", function()
+    assert.same(
+      { 'event 1 (t): expected { data = { list = { "x", "y" }, n = 1, none = null }, topic = "a", '
+        .. 'type = "t" }, got nothing' },
+      helper.difference({ event }, {})
+    )
+    assert.matches("^event 2 %(t%): not expected", helper.difference(event, { event, event })[1])
+    assert.same({ "event 1 (t).data.n: expected 1, got null" },
+      helper.difference(event, change(nil, { n = rowcast.null })))
+  end)
+end)
+
+describe("what the core refuses", function()
+  local function refused(result)
+    return helper.raised(helper.check, result)
+  end
+
+  it("is refused here", function()
+    assert.matches("without 'type'", refused { topic = "t" }, 1, true)
+    assert.matches("without 'topic'", refused { type = "t" }, 1, true)
+    assert.matches("1 to 255 bytes", refused { type = "t", topic = "" }, 1, true)
+    assert.matches("sets 'id'", refused { type = "t", topic = "t", id = 1 }, 1, true)
+    assert.matches("no event", refused { "text" }, 1, true)
+    assert.matches("no event", refused(7), 1, true)
+    assert.same({}, helper.check(nil))
+    assert.same({}, helper.check {})
+  end)
+end)
+
+describe("a format", function()
+  local script = {
+    message = function() return { { format = "short" }, { send = "done" } } end,
+    formats = { short = function(event) return event.type end },
+  }
+
+  it("is chosen by a client, and shapes its events", function()
+    local client = helper.connect(script)
+    assert.same({ type = "t" }, client:shape { type = "t" })
+    assert.same({ "done" }, client:say "x")
+    assert.equal("t", client:shape { type = "t" })
   end)
 end)

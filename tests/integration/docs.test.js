@@ -136,14 +136,42 @@ describe('docs/SCRIPTING.md', () => {
         for (const line of examples[0][1].text.trimEnd().split('\n')) assertShown(line, await client.next(), 'SCRIPTING.md');
     });
 
-    it('has a spec that passes', (t) => {
-        const { text } = all.find((block) => block.text.startsWith('-- spec/tables/bays_spec.lua'));
-        const project = path.dirname(scriptFolder(t, { files }));
-        writeFiles(project, { 'spec/tables/bays_spec.lua': text });
-        for (const name of ['.busted', 'spec/helper.lua']) fs.copyFileSync(path.join(ROOT, name), path.join(project, name));
-        const { status, stdout, stderr } = spawnSync('busted', ['-o', 'plainTerminal'], { cwd: project, encoding: 'utf8' });
+    const specs = {};
+    for (const { text } of all) {
+        const name = /^-- (spec\/\S+\.lua)\n/.exec(text);
+        if (name) specs[name[1]] = text;
+    }
+    const shown = (kind) => all.find((block) => block.kind === kind).text.trimEnd();
+
+    // The page's specs beside its scripts, run by busted.
+    function busted(owner, changed = {}, env = {}) {
+        const project = path.dirname(scriptFolder(owner, { files }));
+        writeFiles(project, { ...specs, ...changed });
+        for (const name of ['.busted', 'spec/helper.lua', 'spec/coverage.lua'])
+            fs.copyFileSync(path.join(ROOT, name), path.join(project, name));
+        return spawnSync('busted', ['-o', 'plainTerminal'], {
+            cwd: project,
+            encoding: 'utf8',
+            env: { ...process.env, ROWCAST_COVERAGE: '', ...env },
+        });
+    }
+
+    it('has specs that pass', (t) => {
+        const { status, stdout, stderr } = busted(t);
         assert.equal(status, 0, stdout + stderr);
-        assert.match(stdout, /^1 success/m);
+        assert.match(stdout, /^3 successes/m);
+    });
+
+    it('shows how a spec that fails looks', (t) => {
+        const name = 'spec/tables/bays_spec.lua';
+        const { status, stdout } = busted(t, { [name]: specs[name].replace('{ id = 7,', '{ id = 8,') });
+        assert.equal(status, 1, stdout);
+        assert.ok(stdout.includes(shown('failure')), stdout);
+    });
+
+    it('shows how coverage looks', (t) => {
+        const { stdout } = busted(t, {}, { ROWCAST_COVERAGE: '1' });
+        assert.ok(stdout.includes(shown('coverage')), stdout);
     });
 });
 
