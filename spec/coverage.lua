@@ -58,13 +58,13 @@ end
 
 local function row(name, lines, run, missed)
   local share = lines > 0 and math.floor(100 * run / lines) or 100
-  local text = ("%-44s %6d %5d%%  %s"):format(name, lines, share, missed)
+  local text = ("%-52s %6d %5d%%  %s"):format(name, lines, share, missed)
   return (text:gsub("%s+$", ""))
 end
 
 -- A table of the files: their lines that can be run, how many were, and which were not.
 function coverage:report()
-  local rows = { ("%-44s %6s %6s  %s"):format("script", "lines", "run", "not run") }
+  local rows = { ("%-52s %6s %6s  %s"):format("script", "lines", "run", "not run") }
   local all, all_run = 0, 0
   for path, lines in pairs(self.files) do
     local missed, count = {}, 0

@@ -14,7 +14,7 @@ const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const path = require('node:path');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Psql } = require('./psql.js');
+const { Psql } = require('../lib/psql.js');
 module.paths.push('/usr/share/nodejs'); // where Debian's package node-ws puts it
 const WebSocket = require('ws');
 

@@ -18,7 +18,7 @@ Exit status: 0 done, 2 wrong usage, 69 the database is unavailable.
 
 const { parseArgs } = require('node:util');
 const { setTimeout: sleep } = require('node:timers/promises');
-const { Psql, quote } = require('./psql.js');
+const { Psql, quote } = require('../lib/psql.js');
 
 const MARKETS = 5; // open at the same time
 const PATIENCE = 30; // seconds to wait for a database that went away

@@ -1,0 +1,4 @@
+-- Paths of its own, beside the usual one.
+return {
+  paths = { "/", "/parking" },
+}
