@@ -61,9 +61,12 @@ void client_free(struct client *client, struct topics *topics)
     struct held_message *held;
     client_end_catchup(client);
     client_end_snapshot(client);
-    for (uint32_t i = 0; i < client->choices.end; i++)
-        if (client->choices.items[i].topic != CHOICE_HOLE)
-            topics_unref(topics, client->choices.items[i].topic);
+    for (uint32_t i = 0; i < client->choices.end; i++) {
+        if (client->choices.items[i].topic == CHOICE_HOLE)
+            continue;
+        topics_unref(topics, client->choices.items[i].topic);
+        topics_unref(topics, client->choices.items[i].heard);
+    }
     choices_release(&client->choices);
     client_drop_work(client, topics);
     while ((held = client_take_held(client)))

@@ -54,17 +54,29 @@ void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots,
     clients->config.pool = pool;
 }
 
-void clients_set_script(struct clients *clients, struct script *script)
-{
-    clients->script = script;
-}
-
 static void for_each(struct clients *clients, void (*each)(struct clients *, struct client *))
 {
     struct client_ref at = {0};
     struct client *client;
     while ((client = roster_next(&clients->roster, &at)))
         each(clients, client);
+}
+
+// Who has a format that the scripts have no more cannot be served.
+static void keep_format(struct clients *clients, struct client *client)
+{
+    if (formats_has(clients->config.formats, client->format))
+        return;
+    if (!client->closing)
+        clients_send_away(clients, client, 1011, "the scripts have no such format any more");
+    clients_leave_format(clients, client);
+}
+
+void clients_set_script(struct clients *clients, struct script *script)
+{
+    clients->script = script;
+    formats_set_script(clients->config.formats, script);
+    for_each(clients, keep_format);
 }
 
 uint64_t clients_subscriptions(const struct clients *clients)
@@ -232,11 +244,13 @@ void clients_closed(struct clients *clients, struct client_ref ref, int code)
     metrics_disconnect(clients->config.metrics, code);
     clients->subscriptions -= client->choices.count;
     clients_end_catchup(clients, client);
+    clients_leave_format(clients, client);
     client_free(client, clients->config.topics);
 }
 
 static void free_client(struct clients *clients, struct client *client)
 {
+    clients_leave_format(clients, client);
     client_free(client, clients->config.topics);
 }
 

@@ -93,9 +93,9 @@ static enum catchup_step give_batch(struct clients *clients, struct client *clie
         if (step != CATCHUP_EVENT)
             break;
         events++;
-        *bytes += event->frames[FORMAT_JSON]->size;
-        server_send(clients->config.server, client->ref, frame_ref(event->frames[FORMAT_JSON]));
-        clients->config.metrics->resent++;
+        *bytes += clients_send_event(clients, client, event->frames[FORMAT_JSON], &event->id);
+        if (client->closing)
+            break;
     }
     return step;
 }
@@ -106,7 +106,10 @@ static bool give(struct clients *clients, struct client *client)
     size_t bytes = 0;
     if (clients_give_rows(clients, client))
         return false;
-    switch (give_batch(clients, client, &bytes)) {
+    enum catchup_step step = give_batch(clients, client, &bytes);
+    if (client->closing)
+        return false;
+    switch (step) {
     case CATCHUP_DONE:
         if (client->snapshot) {
             clients_go_on_joining(clients, client);

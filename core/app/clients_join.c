@@ -56,7 +56,7 @@ static void confirm(struct clients *clients, struct client *client)
                                .ref_size = command->ref_size};
     clients_choose(clients, client, topic, filter_ref(filter));
     choices_find(&client->choices, topic)->seen = snapshot_seen(client->snapshot);
-    server_subscribe(clients->config.server, client->ref, topic, filter_ref(filter));
+    clients_hear(clients, client, topic);
     client->joined = true;
     client->progress = clients->now;
     answer(clients, client, &call);
@@ -84,9 +84,10 @@ bool clients_give_rows(struct clients *clients, struct client *client)
     if (!client->joined || !snapshot_has_next(client->snapshot))
         return false;
     while (bytes < clients->config.batch && (frame = snapshot_next(client->snapshot))) {
-        bytes += frame->size;
-        clients->config.metrics->resent++;
-        server_send(clients->config.server, client->ref, frame);
+        bytes += clients_send_event(clients, client, frame, NULL);
+        frame_unref(frame);
+        if (client->closing)
+            return true;
     }
     client->progress = clients->now;
     if (snapshot_has_next(client->snapshot))

@@ -52,6 +52,8 @@ void clients_carry_out(struct clients *clients, struct client *client,
 // True: the topic is chosen, with this filter (taken over). False: it would be one too many.
 bool clients_choose(struct clients *clients, struct client *client, uint32_t topic,
                     struct filter *filter);
+// What is published of a topic it has chosen goes to it from here on.
+void clients_hear(struct clients *clients, struct client *client, uint32_t topic);
 // The next command; NULL: the topmost work is done.
 struct script_command *clients_next_command(const struct client *client);
 bool clients_wait(const struct clients *clients,
@@ -60,6 +62,15 @@ bool clients_wait(const struct clients *clients,
 void clients_send_away(struct clients *clients, struct client *client, int code,
                        const char *reason);
 void clients_leave_alone(struct clients *clients, struct client *client); // it is closing
+
+// ---- formats: clients_format.c ----
+
+void clients_choose_format(struct clients *clients, struct client *client, const char *name);
+void clients_leave_format(struct clients *clients, struct client *client);
+// Sends an event, whose JSON frame is borrowed, in the client's format. The bytes that it took; 0 too if the script
+// leaves it out, or if it failed: then the client is closing. `id` NULL: a row of a snapshot.
+size_t clients_send_event(struct clients *clients, struct client *client, struct frame *json,
+                          const struct event_id *id);
 
 // ---- reading one's writes: clients_lsn.c ----
 

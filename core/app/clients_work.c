@@ -169,9 +169,18 @@ bool clients_choose(struct clients *clients, struct client *client, uint32_t top
     } else {
         topics_ref(clients->config.topics, topic);
         choices_add(&client->choices, topic, filter);
+        choices_find(&client->choices, topic)->heard =
+            formats_topic(clients->config.formats, client->format, topic);
         clients->subscriptions++;
     }
     return true;
+}
+
+void clients_hear(struct clients *clients, struct client *client, uint32_t topic)
+{
+    const struct choice *choice = choices_find(&client->choices, topic);
+    server_subscribe(clients->config.server, client->ref, choice->heard,
+                     filter_ref(choice->filter));
 }
 
 static void refuse_too_many(struct clients *clients, struct client *client,
@@ -188,9 +197,11 @@ static void remove_choice(struct clients *clients, struct client *client, uint32
     struct choice *choice = choices_find(&client->choices, topic);
     if (!choice)
         return;
+    uint32_t heard = choice->heard;
     choices_remove(&client->choices, choice);
     clients->subscriptions--;
-    server_unsubscribe(clients->config.server, client->ref, topic);
+    server_unsubscribe(clients->config.server, client->ref, heard);
+    topics_unref(clients->config.topics, heard);
     topics_unref(clients->config.topics, topic);
 }
 
@@ -233,7 +244,7 @@ static void subscribe_to(struct clients *clients, struct client *client,
         return;
     }
     clients_position_text(clients, id);
-    server_subscribe(clients->config.server, client->ref, topic, filter_ref(filter));
+    clients_hear(clients, client, topic);
     if (recovered && history_place(history, &missed.cursor) < missed.until) {
         topics_ref(clients->config.topics, topic);
         client_push_work(client, NULL, missed);
@@ -310,6 +321,9 @@ void clients_carry_out(struct clients *clients, struct client *client,
         break;
     case COMMAND_PONG:
         pong(clients, client, command);
+        break;
+    case COMMAND_FORMAT:
+        clients_choose_format(clients, client, command->format);
         break;
     }
 }

@@ -90,9 +90,11 @@ static void publish(struct delivery *delivery, const struct made *made)
     ++*made->count;
     frame_ref(frame); // the history may drop it at once
     uint64_t place = history_append(delivery->config.history, event, clock_now());
-    if (!delivery->muted)
+    if (!delivery->muted) {
         server_publish(delivery->server, event->topics, event->topic_count, event->type, place,
                        frame);
+        formats_publish(delivery->config.formats, delivery->server, event, place);
+    }
     frame_unref(frame);
     release_topics(delivery, event);
 }

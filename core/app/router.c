@@ -501,10 +501,17 @@ static int check_database(const struct router *router, struct fault *fault)
         settings->scripts, script_table_count(router->script));
 }
 
+static void on_format_failed(void *user, uint32_t format, const struct event *event)
+{
+    struct router *router = user;
+    clients_fail_format(router->clients, format, event);
+}
+
 static void start_delivery(struct router *router)
 {
     struct delivery_config config = {.topics = &router->topics,
                                      .history = router->history,
+                                     .formats = router->formats,
                                      .metrics = &router->metrics,
                                      .failed = router->failed,
                                      .hold = router->settings->on_error == ON_ERROR_HOLD};
@@ -533,9 +540,15 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     topics_init(&router->topics);
     router->history =
         history_new(&router->topics, (size_t)settings->history, settings->history_time * 1000);
+    struct formats_config formats = {.topics = &router->topics,
+                                     .metrics = &router->metrics,
+                                     .failed = on_format_failed,
+                                     .user = router};
+    router->formats = formats_new(&formats);
     struct clients_config config = {
         .topics = &router->topics,
         .history = router->history,
+        .formats = router->formats,
         .max_subscriptions = (uint32_t)settings->max_subscriptions,
         .per_second = settings->rate.per_second,
         .wait = SUBSCRIBE_WAIT,
@@ -606,6 +619,7 @@ void router_free(struct router *router)
     delivery_free(router->delivery);
     failed_close(router->failed);
     clients_free(router->clients);
+    formats_free(router->formats);
     history_free(router->history);
     topics_release(&router->topics);
     router_free_scripts(router);

@@ -46,6 +46,7 @@ struct router {
     struct reloading scripts;
     struct topics topics;
     struct history *history;
+    struct formats *formats;
     struct server *server;
     struct clients *clients;
     struct snapshots *snapshots;

@@ -66,7 +66,7 @@ void choices_add(struct choices *choices, uint32_t topic, struct filter *filter)
         choices->capacity = choices->capacity > 0 ? choices->capacity * 2 : FIRST_CAPACITY;
         choices->items = memory_resize(choices->items, choices->capacity * sizeof *choices->items);
     }
-    choices->items[choices->end++] = (struct choice){topic, filter, NULL};
+    choices->items[choices->end++] = (struct choice){topic, topic, filter, NULL};
     choices->count++;
     if (choices->places.count > 0)
         note_places(choices, choices->end - 1);
@@ -79,7 +79,7 @@ void choices_remove(struct choices *choices, struct choice *choice)
     if (choices->places.count > 0)
         map_remove(&choices->places, &choice->topic, sizeof choice->topic);
     filter_unref(choice->filter);
-    *choice = (struct choice){CHOICE_HOLE, NULL, NULL};
+    *choice = (struct choice){.topic = CHOICE_HOLE};
     if (--choices->count == 0)
         choices->end = 0;
 }

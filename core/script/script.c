@@ -104,17 +104,18 @@ static int load_messages_body(lua_State *lua)
 
 static int load_client_body(lua_State *lua)
 {
-    static const char *const names[HOOK_COUNT] = {"connect",      "message",   "subscribed",
-                                                  "unsubscribed", "pong",      "snapshot_end",
-                                                  "error",        "disconnect"};
+    static const char *const names[HOOK_COUNT + 1] = {"connect",      "message",    "subscribed",
+                                                      "unsubscribed", "pong",       "snapshot_end",
+                                                      "error",        "disconnect", "formats"};
     struct load *load = lua_touserdata(lua, 1);
     struct script *script = load->script;
     if (!loader_load(lua, load->file))
         return 0;
     expect_table(lua, script->client_file);
-    check_names(lua, script->client_file, names, HOOK_COUNT);
+    check_names(lua, script->client_file, names, HOOK_COUNT + 1);
     for (int hook = 0; hook < HOOK_COUNT; hook++)
         script->hooks[hook] = take_function(lua, script->client_file, names[hook]);
+    script_formats_take(lua, script);
     return 0;
 }
 
@@ -243,6 +244,8 @@ void script_free(struct script *script)
         release_table(&script->tables[i]);
     release_table(&script->messages);
     bundle_free(script->bundle);
+    for (size_t i = 0; i < script->format_count; i++)
+        free(script->formats[i].name);
     free(script->tables);
     free(script->client_file);
     free(script->events);

@@ -252,6 +252,17 @@ static void parse_pong(struct parser *parser)
     take_ref(parser);
 }
 
+static void parse_format(struct parser *parser)
+{
+    struct script_command *command = parser->command;
+    size_t size;
+    command->format = take_string(parser, "format", &size);
+    if (strlen(command->format) != size || !script_has_format(parser->script, command->format))
+        refuse(parser->lua,
+               lua_pushfstring(parser->lua, "the format '%s', which is none of those in 'formats'",
+                               command->format));
+}
+
 static const struct verb {
     const char *key;
     enum script_command_kind kind;
@@ -267,6 +278,7 @@ static const struct verb {
      {"since", "after_lsn", "snapshot", "events", "ref"}},
     {"unsubscribe", COMMAND_UNSUBSCRIBE, parse_unsubscribe, {"ref"}},
     {"pong", COMMAND_PONG, parse_pong, {"ref"}},
+    {"format", COMMAND_FORMAT, parse_format, {NULL}},
 };
 
 static bool is_option(const struct verb *verb, const char *key)
@@ -306,7 +318,7 @@ static void parse_command(struct parser *parser)
         check_keys(parser, &verbs[i]);
         return;
     }
-    refuse(lua, "a command without send, close, state, subscribe, unsubscribe or pong");
+    refuse(lua, "a command without send, close, state, subscribe, unsubscribe, pong or format");
 }
 
 void script_commands_parse(lua_State *lua, struct script *script, struct script_commands *commands)

@@ -11,7 +11,9 @@
 #include "rowcast/visibility.h"
 
 struct choice {
-    uint32_t topic;                // a number that the owner holds a reference to
+    uint32_t topic; // a number that the owner holds a reference to
+    uint32_t
+        heard; // the number that the worker knows it by; the same, unless the owner says otherwise
     struct filter *filter;         // owned; NULL: all types
     const struct visibility *seen; // what it knows from a snapshot, to be left out; NULL: nothing
 };

@@ -49,9 +49,10 @@ struct client {
     const char *cookie, *user_agent, *origin;
     char *state; // JSON
     size_t state_size;
-    struct choices choices;   // what it is subscribed to, each holding a reference to its topic
+    struct choices choices;   // what it is subscribed to, each holding references to its topics
     struct client_work *work; // NULL: none
     uint32_t depth;           // lists of commands in it
+    uint32_t format;          // see formats.h
     struct list_link await;   // its next command waits for the stream to pass a position
     bool answering;           // the worker has not been told yet that what was asked is answered
     bool closing;             // it has been sent away: nothing is done for it any more

@@ -7,14 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rowcast/formats.h"
 #include "rowcast/history.h"
 #include "rowcast/metrics.h"
 #include "rowcast/script.h"
 #include "rowcast/server.h"
 #include "rowcast/snapshots.h"
 #include "rowcast/topics.h"
-
-#define CLIENTS_SCRIPT "client.lua" // as the metrics call it
 
 struct clients;
 
@@ -27,6 +26,7 @@ struct clients_config {
     void (*ask)(void *user);    // the source should ask how far its stream is
     void *user;
     struct topics *topics;
+    struct formats *formats;
     struct history *history;
     uint32_t max_subscriptions;
     int64_t per_second; // messages of one client, as it is told
@@ -44,6 +44,9 @@ void clients_set_snapshots(struct clients *clients, struct snapshots *snapshots,
                            struct postgres_pool *pool);
 extern const struct snapshots_callbacks clients_snapshots_callbacks;
 void clients_set_script(struct clients *clients, struct script *script); // between two calls only
+
+// An event could not be put into the format: those who should have got it so are closed. See formats.h.
+void clients_fail_format(struct clients *clients, uint32_t format, const struct event *event);
 
 // The stream has begun: what waited for it goes on, in order.
 void clients_start(struct clients *clients);

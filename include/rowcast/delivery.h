@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "rowcast/failed.h"
+#include "rowcast/formats.h"
 #include "rowcast/history.h"
 #include "rowcast/metrics.h"
 #include "rowcast/script.h"
@@ -26,6 +27,7 @@ struct delivery;
 struct delivery_config {
     struct topics *topics;
     struct history *history;
+    struct formats *formats;
     struct metrics *metrics; // rows, events and scripts are counted there
     struct failed *failed;   // where failing transactions are written; may be NULL
     bool hold;

@@ -13,6 +13,8 @@
 #include "rowcast/history.h"
 #include "rowcast/tally.h"
 
+#define CLIENTS_SCRIPT "client.lua" // as the metrics call it
+
 struct status;
 
 // Of one script file.

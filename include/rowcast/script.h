@@ -155,6 +155,7 @@ enum script_command_kind {
     COMMAND_SUBSCRIBE,
     COMMAND_UNSUBSCRIBE,
     COMMAND_PONG,
+    COMMAND_FORMAT,
 };
 
 struct script_command {
@@ -173,6 +174,7 @@ struct script_command {
     bool snapshot;         // subscribe: unless the missed events are known
     const uint64_t *types; // subscribe: event_type_hash of the wanted ones; NULL: all
     uint32_t type_count;
+    const char *format;      // format: one that the scripts have
     const char *ref, *state; // JSON; NULL: none
     size_t ref_size, state_size;
 };
@@ -196,6 +198,19 @@ struct script_commands *script_client(struct script *script, const struct script
                                       size_t failure_size);
 struct frame *script_command_take_frame(struct script_command *command);
 void script_commands_free(struct script_commands *commands); // NULL is fine
+
+// ---- formats ----
+
+#define SCRIPT_MAX_FORMATS 8
+#define SCRIPT_MAX_FORMAT_NAME 64
+
+// Whether client.lua's `formats` has the name.
+bool script_has_format(const struct script *script, const char *name);
+
+// Another shape for an event, whose JSON is given. NULL: the script leaves it out of this format, or it
+// failed: then `failure` holds "path:line: ..." with a traceback, else "".
+struct frame *script_format(struct script *script, const char *name, const char *json, size_t size,
+                            char *failure, size_t failure_size);
 
 // ---- configuration ----
 

@@ -26,6 +26,11 @@ struct script {
     struct script_table messages; // messages.lua, as the handler of CHANGE_MESSAGE
     char *client_file;
     int hooks[HOOK_COUNT];
+    struct script_shape {
+        char *name;
+        int function;
+    } formats[SCRIPT_MAX_FORMATS];
+    size_t format_count;
     struct buffer encoded;       // scratch of the message under way
     struct buffer names;         // scratch: types and topics of the events of one change
     struct script_event *events; // of the change under way
@@ -38,6 +43,9 @@ void message_write(lua_State *lua, int index, const char *extra, bool is_event, 
 
 // [.., value] -> the same: raises unless it is what a table script may have as `snapshot`.
 void script_snapshot_check(lua_State *lua, const struct script_table *table);
+
+// [.., client.lua's table] -> the same: keeps its `formats`, raises what are none.
+void script_formats_take(lua_State *lua, struct script *script);
 
 // "FILE:LINE" of the Lua function at `index`, for complaints about what it returned.
 const char *function_position(lua_State *lua, int index);

@@ -66,6 +66,7 @@ static void what_is_under_way_is_given_back(void **state)
     struct client *client = make();
     uint32_t a = topics_take(&topics, "a", 1), b = topics_take(&topics, "b", 1);
     choices_add(&client->choices, a, NULL);
+    topics_ref(&topics, a); // as the worker knows it
     assert_false(client_is_busy(client));
     client_push_work(client, NULL, (struct missed_events){.topic = TOPIC_NONE});
     client_push_work(client, NULL, (struct missed_events){.topic = b});
