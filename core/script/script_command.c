@@ -99,10 +99,14 @@ static void take_ref(struct parser *parser)
 
 // ---- the commands; each is called with the value of its own key on top, and takes it ----
 
-// A table goes out as JSON, with the time where it has none.
+// A table goes out as JSON, with the time where it has none; a list as it is.
 static void encode_message(lua_State *lua, struct buffer *out)
 {
     char extra[CLOCK_TEXT_SIZE + 20] = "", time[CLOCK_TEXT_SIZE];
+    if (lua_objlen(lua, -1) > 0) {
+        json_write(lua, lua_gettop(lua), out);
+        return;
+    }
     lua_getfield(lua, -1, "timestamp");
     if (lua_isnil(lua, -1)) {
         clock_text_milliseconds(clock_now(), time);

@@ -391,13 +391,20 @@ static void a_table_goes_out_as_json_with_the_time(void **state)
     assert_memory_equal(sent(((struct fixture *)*state)->commands->items), "{\"timestamp\":", 13);
 }
 
+static void a_list_goes_out_as_it_is(void **state)
+{
+    struct script_command *commands =
+        commands_of(*state, "return { send = { cjson.null, 'a', { b = 1 } } }", 1);
+    assert_string_equal(sent(commands), "[null,\"a\",{\"b\":1}]");
+}
+
 static void what_cannot_be_sent_is_refused(void **state)
 {
     refused(*state, "return { send = 5 }", "'send' is neither a table nor a string");
     refused(*state, "return { send = true }", "'send' is neither a table nor a string");
     refused(*state, "return { send = { f = print } }", "a function cannot go into an event");
     refused(*state, "return { send = { x = 0 / 0 } }", "NaN");
-    refused(*state, "return { send = { 1, 2 } }", "a message has names as keys");
+    refused(*state, "return { send = { [5] = 1 } }", "a message has names as keys");
     refused(*state, "return { send = { x = ('y'):rep(300000) } }", "a message that is too large");
 }
 
@@ -624,6 +631,7 @@ int main(void)
         TEST(unknown_keys_are_refused),
         TEST(a_string_goes_out_as_it_is),
         TEST(a_table_goes_out_as_json_with_the_time),
+        TEST(a_list_goes_out_as_it_is),
         TEST(what_cannot_be_sent_is_refused),
         TEST(a_frame_can_be_taken),
         TEST(frames_of_a_refused_list_are_dropped),
