@@ -1,7 +1,12 @@
 -- What clients may say. Each function returns what it read, or nil with an error
 -- code and a sentence for the client. JSON's null means the same as leaving a key out.
 
-local validate = {}
+local schema = require "lib.schema"
+
+local given = schema.given
+
+-- The fields of an action of one's own: see lib/schema.lua.
+local validate = { fields = schema.read }
 
 local MAX_ID_BYTES, MAX_IDS, MAX_EVENTS = 128, 1000, 16
 local SINCE = "since must be an id, or with market_ids an object of an id for each market"
@@ -14,21 +19,9 @@ local function refused(sentence)
   return nil, "invalid_option", sentence
 end
 
-local function given(value)
-  if value ~= cjson.null then return value end
-end
-
 -- Arrays and objects are both tables once decoded; an empty one may have been either.
 local function is_array(value)
   return type(value) == "table" and (#value > 0 or next(value) == nil)
-end
-
-local function is_list_of_types(value)
-  if type(value) ~= "table" or #value == 0 or #value > MAX_EVENTS then return false end
-  for _, name in ipairs(value) do
-    if type(name) ~= "string" then return false end
-  end
-  return true
 end
 
 -- The decoded message: an object with a string `action`.
@@ -84,31 +77,31 @@ end
 
 -- A position as PostgreSQL writes it: two numbers of 1 to 8 hexadecimal digits.
 local function is_lsn(value)
-  if type(value) ~= "string" then return false end
   local high, low = value:match("^(%x+)/(%x+)$")
   return high ~= nil and #high <= 8 and #low <= 8
 end
 
+local OPTIONS = {
+  events = {
+    "list",
+    of = { "string", min = 0 },
+    min = 1,
+    max = MAX_EVENTS,
+    says = "an array of 1 to " .. MAX_EVENTS .. " event types",
+  },
+  snapshot = { "boolean" },
+  after_lsn = { "string", test = is_lsn, says = "a position in the log, like 0/16B3748" },
+}
+
 -- The options of a subscribe for these markets: `since` by market; `after_lsn`, `snapshot` and
 -- `events` where chosen.
 function validate.options(message, ids)
-  local events = given(message.events)
-  if events ~= nil and not is_list_of_types(events) then
-    return refused("events must be an array of 1 to " .. MAX_EVENTS .. " event types")
-  end
-  local snapshot = given(message.snapshot)
-  if snapshot ~= nil and type(snapshot) ~= "boolean" then
-    return refused("snapshot must be true or false")
-  end
-
-  local after_lsn = given(message.after_lsn)
-  if after_lsn ~= nil and not is_lsn(after_lsn) then
-    return refused("after_lsn must be a position in the log, like 0/16B3748")
-  end
-
-  local since, code, sentence = since_by_market(message, ids)
-  if not since then return nil, code, sentence end
-  return { since = since, after_lsn = after_lsn, snapshot = snapshot or nil, events = events }
+  local options, code, sentence = schema.read(message, OPTIONS)
+  if not options then return nil, code, sentence end
+  options.snapshot = options.snapshot or nil
+  options.since, code, sentence = since_by_market(message, ids)
+  if not options.since then return nil, code, sentence end
+  return options
 end
 
 return validate

@@ -49,12 +49,12 @@ function assertShown(shown, seen, where) {
     assert.deepEqual(blurred(page, real), page, `${where}: this came instead: ${seen}`);
 }
 
-// Plays a transcript of PROTOCOL.md that begins behind this line.
-async function play(rowcast, text, line) {
+// Plays a transcript of a page that begins behind this line.
+async function play(rowcast, text, line, page = 'PROTOCOL.md') {
     const client = await rowcast.connect({ plain: true });
     if (!text.includes('"welcome"')) await client.next();
     for (const [at, step] of text.trimEnd().split('\n').entries()) {
-        const where = `PROTOCOL.md:${line + 1 + at}`;
+        const where = `${page}:${line + 1 + at}`;
         if (step.startsWith('-> ')) client.send(step.slice(3));
         else if (step.startsWith('<- ')) assertShown(step.slice(3), await client.next(where), where);
         else assert.fail(`${where}: neither <- nor ->: ${step}`);
@@ -134,6 +134,16 @@ describe('docs/SCRIPTING.md', () => {
         assert.equal(await client.next(), 'done');
         rowcast.child.stdin.write(examples[0][0].text);
         for (const line of examples[0][1].text.trimEnd().split('\n')) assertShown(line, await client.next(), 'SCRIPTING.md');
+    });
+
+    it('has an action that is added to the shipped client.lua', async (t) => {
+        const [action, introduced] = ['action', 'introduced'].map((kind) => all.find((block) => block.kind === kind));
+        const shipped = fs.readFileSync(path.join(ROOT, 'scripts', 'client.lua'), 'utf8');
+        const client = shipped.replace('\nreturn {\n', `\n${action.text}\nreturn {\n`);
+        assert.notEqual(client, shipped);
+        const rowcast = await serve(t, { scripts: scriptFolder(t, { shipped: true, files: { 'client.lua': client } }) });
+        await rowcast.logged('source_started');
+        await play(rowcast, introduced.text, introduced.line, 'SCRIPTING.md');
     });
 
     const specs = {};

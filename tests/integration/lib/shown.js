@@ -39,13 +39,15 @@ return {
 }
 `;
 
+const shipped = (...names) =>
+    Object.fromEntries(names.map((name) => [name, fs.readFileSync(path.join(SCRIPTS, name), 'utf8')]));
+
 // A database of this schema, and a router that shows what becomes of its tables (named as their script files are).
 // `files`: further scripts. `setup`: flags of `db setup`. `prepare`: SQL behind it. `encoding`: of the database.
 async function show(owner, schema, tables, { files = {}, prepare, setup = [], env = {}, encoding = 'UTF8' } = {}) {
     const scripts = scriptFolder(owner, {
         files: {
-            'client.lua': fs.readFileSync(path.join(SCRIPTS, 'client.lua'), 'utf8'),
-            'lib/validate.lua': fs.readFileSync(path.join(SCRIPTS, 'lib', 'validate.lua'), 'utf8'),
+            ...shipped('client.lua', 'lib/validate.lua', 'lib/schema.lua'),
             'lib/show.lua': SHOW,
             ...Object.fromEntries(tables.map((table) => [`tables/${table}.lua`, TABLE])),
             ...files,
