@@ -72,6 +72,7 @@ function actions.pong()
   return nil -- a sign of life, no more
 end
 
+---@type rowcast.ClientScript
 return {
   connect = function(client)
     return send {

@@ -118,6 +118,8 @@ local function ordered_next(t, key)
     if found then return name, value end
     found = name == key
   end
+  if not found then error("invalid key to 'next'", 2) end
+  return nil
 end
 
 local function print_to_log(...)

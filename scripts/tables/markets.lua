@@ -34,6 +34,7 @@ local function market_state(action, market_id, old, new)
   }
 end
 
+---@type rowcast.Table
 return {
   insert = function(new)
     return market_state("created", column.key(new, "id"), nil, new)

@@ -40,6 +40,7 @@ local function prices(ctx, market_id)
   if before and after then return before, after, after - before end
 end
 
+---@type rowcast.Table
 return {
   insert = function(new, ctx)
     local market_id = column.key(new, "market_id")

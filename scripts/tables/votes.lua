@@ -2,6 +2,7 @@
 
 local column = require "lib.column"
 
+---@type rowcast.Table
 return {
   insert = function(new)
     local market_id = column.key(new, "market_id")

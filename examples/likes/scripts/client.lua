@@ -1,4 +1,5 @@
 -- What a client says is the id of the market whose likes it wants to see: now, and as they change.
+---@type rowcast.ClientScript
 return {
   message = function(_, payload, binary)
     local known = not binary and #payload > 0 and #payload <= 128 and not payload:find "%c"

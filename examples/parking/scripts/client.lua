@@ -16,6 +16,7 @@ local function given(value)
   if value ~= cjson.null then return value end
 end
 
+---@type rowcast.ClientScript
 return {
   connect = function()
     local watch = { "city:…", "site:…", "bay:…/…", "car:…" }

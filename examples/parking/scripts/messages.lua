@@ -6,6 +6,7 @@ local topics = require "lib.topics"
 
 local MAX_TEXT = 500
 
+---@type rowcast.Messages
 return function(content, ctx)
   local ok, message = pcall(cjson.decode, content)
   local good = ok and type(message) == "table" and type(message.text) == "string"

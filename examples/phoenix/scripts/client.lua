@@ -56,6 +56,7 @@ function events.heartbeat(ref, topic)
   return reply(ref, topic, "ok", {})
 end
 
+---@type rowcast.ClientScript
 return {
   connect = function()
     return { format = "phoenix" }

@@ -13,6 +13,7 @@ local function likes(row, change)
   }
 end
 
+---@type rowcast.Table
 return {
   insert = function(new)
     return likes(new, 0)

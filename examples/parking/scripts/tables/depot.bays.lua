@@ -26,6 +26,7 @@ local function action_of(new, old)
   return "changed"
 end
 
+---@type rowcast.Table
 return {
   insert = function(new, ctx)
     return bay(ctx.op == "snapshot" and "is" or "added", new)

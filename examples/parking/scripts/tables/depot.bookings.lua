@@ -20,6 +20,7 @@ local function booking(action, row)
   }
 end
 
+---@type rowcast.Table
 return {
   insert = function(new, ctx)
     return booking(ctx.op == "snapshot" and "is" or "made", new)

@@ -22,6 +22,7 @@ local function changed_bays(row, ctx)
   return numbers
 end
 
+---@type rowcast.Table
 return {
   insert = function(new)
     return site(new)

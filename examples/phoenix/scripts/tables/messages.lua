@@ -4,6 +4,7 @@ local function event(name, room, data)
   return { type = name, topic = "room:" .. room, channel = "room:" .. room, data = data }
 end
 
+---@type rowcast.Table
 return {
   insert = function(new)
     return event("new_message", new.room, new)
