@@ -133,6 +133,12 @@ describe("a transaction in a line", function()
     assert.equal(1, #helper.ctx(helper.insert("public.votes", vote)).rows "votes")
   end)
 
+  it("may have changes of tables that have no script", function()
+    local line = helper.insert("order_lines", { product = "tea" })
+    assert.events({}, helper.commit { line })
+    assert.equal("tea", helper.ctx({ line }).rows("order_lines")[1].new.product)
+  end)
+
   it("has no siblings in a snapshot", function()
     local rows, reason = helper.ctx({ op = "snapshot", table = "votes", new = {} }).rows "votes"
     assert.is_nil(rows)
@@ -184,6 +190,18 @@ describe("assert.events", function()
     assert.matches("^event 2 %(t%): not expected", helper.difference(event, { event, event })[1])
     assert.same({ "event 1 (t).data.n: expected 1, got null" },
       helper.difference(event, change(nil, { n = rowcast.null })))
+  end)
+end)
+
+describe("an empty table in an event", function()
+  it("is a list or an object, which JSON tells apart", function()
+    local list = { type = "t", topic = "a", data = rowcast.array {} }
+    local object = { type = "t", topic = "a", data = {} }
+    assert.events(list, { type = "t", topic = "a", data = rowcast.array {} })
+    assert.same({ "event 1 (t).data: expected [] (rowcast.array {}), got {}" },
+      helper.difference(list, object))
+    assert.same({ "event 1 (t).data: expected {}, got [] (rowcast.array {})" },
+      helper.difference(object, list))
   end)
 end)
 
