@@ -578,7 +578,9 @@ int router_start(struct router **result, uv_loop_t *loop, const struct settings 
     start_shadow(router);
     *result = router;
     if (router_watch(router, fault) == 0) {
-        log_listening(router);
+        log_listening(router); // the first line of the log
+        router->overrun = overrun_new(settings->skip, settings->script_timeout);
+        overrun_set_script(router->overrun, router->script);
         if (start_source(router, fault) == 0)
             return 0;
     }
@@ -622,6 +624,7 @@ void router_free(struct router *router)
     formats_free(router->formats);
     history_free(router->history);
     topics_release(&router->topics);
+    overrun_free(router->overrun);
     router_free_scripts(router);
     admin_free(router->admin);
     metrics_release(&router->metrics);

@@ -122,6 +122,7 @@ void router_swap_scripts(struct router *router)
     clients_set_script(router->clients, script);
     snapshots_set_script(router->snapshots, script);
     delivery_set_script(router->delivery, script);
+    overrun_set_script(router->overrun, script);
     log_write(LOG_INFO, "reloaded",
               LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script)),
                          LOG_NUMBER("took_us", router->scripts.took)),

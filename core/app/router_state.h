@@ -12,6 +12,7 @@
 #include "rowcast/health.h"
 #include "rowcast/history.h"
 #include "rowcast/metrics.h"
+#include "rowcast/overrun.h"
 #include "rowcast/postgres.h"
 #include "rowcast/postgres_snapshot.h"
 #include "rowcast/process.h"
@@ -53,6 +54,7 @@ struct router {
     struct postgres_pool *pool; // NULL: no snapshots
     struct failed *failed;      // NULL: no file for failed rows
     struct shadow *shadow;      // NULL: none
+    struct overrun *overrun;
     struct delivery *delivery;
     struct postgres_source *postgres;
     struct recorded_source *recorded;

@@ -108,6 +108,10 @@ static const struct setting table[] = {
      0, "comma list of networks whose X-Forwarded-For is believed"},
     {"lua_memory", "ROWCAST_LUA_MEMORY", SIZE, 0, 0, "16MiB", AT(lua_memory), 1 << 20, 2 * GIB,
      "memory of the script VM, beside four times max_message"},
+    {"script_timeout", "ROWCAST_SCRIPT_TIMEOUT", DURATION, 0, 0, "1s", AT(script_timeout), 10,
+     3600000, "processor time of one call of a script; half of it is where it is stopped"},
+    {"skip", "ROWCAST_SKIP", TEXT, 0, 0, NULL, AT(skip), 0, 0,
+     "file for the row whose script had to be ended with the router, or off (default: rowcast.skip)"},
     {"paths", NULL, LIST, 0, 0, NULL, AT(paths), 0, 0, "WebSocket paths (config.lua)"},
     {"protocols", NULL, LIST, 0, 0, NULL, AT(protocols), 0, 0,
      "WebSocket subprotocols (config.lua)"},
@@ -558,6 +562,17 @@ static void set_format(struct settings *settings, const char *key, long long val
     free(text);
 }
 
+// systemd names a folder that outlives the process; there may be several, with colons between them.
+static void set_skip(struct settings *settings)
+{
+    const char *folders = getenv("STATE_DIRECTORY");
+    char *path = folders && *folders
+                     ? memory_format("%.*s/rowcast.skip", (int)strcspn(folders, ":"), folders)
+                     : memory_text("rowcast.skip");
+    set(settings, LAYER_DEFAULT, find("skip"), path);
+    free(path);
+}
+
 static void set_defaults(struct settings *settings)
 {
     struct rlimit files = {.rlim_cur = 1024};
@@ -570,6 +585,7 @@ static void set_defaults(struct settings *settings)
     long long descriptors = files.rlim_cur > 10000000 ? 10000000 : (long long)files.rlim_cur;
     set_format(settings, "max_connections", descriptors > 128 ? descriptors - 64 : descriptors / 2);
     set_format(settings, "workers", sysconf(_SC_NPROCESSORS_ONLN));
+    set_skip(settings);
     bool here = stat("scripts", &status) == 0 || stat(ROWCAST_SCRIPTS_INSTALLED, &status) != 0;
     set(settings, LAYER_DEFAULT, find("scripts"), here ? "scripts" : ROWCAST_SCRIPTS_INSTALLED);
 }
@@ -705,6 +721,7 @@ struct script_limits settings_script_limits(const struct settings *settings)
     return (struct script_limits){
         .memory = (size_t)(settings->lua_memory + 4 * settings->max_message),
         .max_event = (size_t)settings->max_event,
+        .timeout = settings->script_timeout,
     };
 }
 

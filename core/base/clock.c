@@ -34,6 +34,14 @@ int64_t clock_steady(void)
     return now.tv_sec * 1000000000LL + now.tv_nsec;
 }
 
+int64_t clock_thread(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
 // Both count years from March, so that the leap day comes last
 // (Howard Hinnant, "chrono-compatible low-level date algorithms"). `days` are since 1970-01-01.
 static struct civil civil_from_days(int64_t days)

@@ -82,10 +82,11 @@ static bool is_script(const char *name)
     return size > 4 && strcmp(name + size - 4, ".lua") == 0;
 }
 
+// A link could lead out of the script folder.
 static bool is_folder(int folder, const char *name)
 {
     struct stat status;
-    return fstatat(folder, name, &status, 0) == 0 && S_ISDIR(status.st_mode);
+    return fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
 }
 
 static int read_folder(struct bundle *bundle, int folder, const char *prefix, int depth,

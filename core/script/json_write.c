@@ -13,6 +13,7 @@
 
 #define EXACT_INTEGER 9007199254740992.0 // 2^53
 #define BYTES_OF_STEP 64                 // written at the price of an instruction
+#define STEPS_OF_TABLE 20                // one may be in an event many times
 
 void json_write_number(lua_State *lua, double number, struct buffer *out)
 {
@@ -205,11 +206,15 @@ static void write_table(lua_State *lua, int index, struct buffer *out, int depth
     if (depth > JSON_MAX_DEPTH)
         luaL_error(lua, "tables nested deeper than %d cannot go into an event", JSON_MAX_DEPTH);
     luaL_checkstack(lua, 8, "tables nested too deep");
+    vm_charge(lua, STEPS_OF_TABLE);
+    int top = lua_gettop(lua);
+    index = vm_behind_lock(lua, index); // of a module
     size_t length = lua_objlen(lua, index);
     if (is_marked_array(lua, index) || (length > 0 && count_keys(lua, index) == length))
         write_array(lua, index, length, out, depth + 1);
     else
         write_object(lua, index, out, depth + 1);
+    lua_settop(lua, top);
 }
 
 static void write_userdata(lua_State *lua, int index, struct buffer *out)

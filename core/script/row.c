@@ -128,11 +128,16 @@ static void push_array(lua_State *lua, enum column_type type, const char *text, 
 
 static void push_value(lua_State *lua, const struct column *column, const struct value *value)
 {
-    if (value->state != VALUE_TEXT)
+    if (value->state != VALUE_TEXT) {
         lua_pushnil(lua);
-    else if (large_beyond(lua, value))
+        return;
+    }
+    if (large_beyond(lua, value)) {
         large_push(lua, column, value);
-    else if (column->array)
+        return;
+    }
+    vm_charge_bytes(lua, value->size);
+    if (column->array)
         push_array(lua, column->type, value->text, value->size);
     else
         push_scalar(lua, column->type, value->text, value->size);
@@ -407,12 +412,16 @@ void row_push_keys(lua_State *lua, int index)
 
 static void copy_fields(lua_State *lua, int from, int to)
 {
+    int top = lua_gettop(lua);
+    from = vm_behind_lock(lua, from);
     lua_pushnil(lua);
     while (lua_next(lua, from)) {
+        vm_charge(lua, 1);
         lua_pushvalue(lua, -2);
         lua_insert(lua, -2);
         lua_rawset(lua, to);
     }
+    lua_settop(lua, top);
 }
 
 int row_extend(lua_State *lua)

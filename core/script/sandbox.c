@@ -9,6 +9,7 @@
 #include "rowcast/context.h"
 #include "rowcast/json.h"
 #include "rowcast/large.h"
+#include "rowcast/library.h"
 #include "rowcast/loader.h"
 #include "rowcast/log.h"
 #include "rowcast/row.h"
@@ -18,38 +19,13 @@ int luaopen_cjson(lua_State *lua); // lua-cjson's header declares nothing for C
 
 #define CLIENT_MESSAGE_DEPTH 8 // of JSON that cjson.decode accepts
 
-#define MAX_CALLS 500 // under way, for what calls back from C, so that the C stack holds
-
-// ---- recursion through C ----
-
-static void check_depth(lua_State *lua)
-{
-    lua_Debug where;
-    if (lua_getstack(lua, MAX_CALLS, &where))
-        luaL_error(lua, "stack overflow");
-}
-
-// Calls the library function in the upvalue, unless too many calls are under way.
-static int call_checked(lua_State *lua)
-{
-    check_depth(lua);
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, lua_gettop(lua) - 1, LUA_MULTRET);
-    return lua_gettop(lua);
-}
-
-// [library]: has the function of that name go through the check.
-static void check_calls_of(lua_State *lua, const char *name)
-{
-    lua_getfield(lua, -1, name);
-    lua_pushcclosure(lua, call_checked, 1);
-    lua_setfield(lua, -2, name);
-}
+#define STEPS_OF_LINE 200     // of the log
+#define STEPS_OF_FAILURE 2000 // unwinding to a pcall takes that long
+#define MAX_LINES 100         // of one call
 
 // ---- iteration in a fixed order ----
 
-// Upvalues: the keys, the position. (t) -> key, value. Skips what was removed meanwhile.
+// Upvalues: the keys, the position, the table or row. () -> key, value. Skips what was removed meanwhile.
 static int pairs_step(lua_State *lua)
 {
     int position = (int)lua_tointeger(lua, lua_upvalueindex(2));
@@ -58,10 +34,10 @@ static int pairs_step(lua_State *lua)
         if (lua_isnil(lua, -1))
             return 1;
         lua_pushvalue(lua, -1);
-        if (lua_istable(lua, 1))
-            lua_rawget(lua, 1);
+        if (lua_istable(lua, lua_upvalueindex(3)))
+            lua_rawget(lua, lua_upvalueindex(3));
         else
-            lua_gettable(lua, 1); // [.., key, value]
+            lua_gettable(lua, lua_upvalueindex(3)); // [.., key, value]
         if (!lua_isnil(lua, -1))
             break;
         lua_pop(lua, 2);
@@ -112,14 +88,18 @@ static int ordered_pairs(lua_State *lua)
 {
     if (context_is_list(lua, 1))
         return ordered_ipairs(lua);
+    lua_settop(lua, 1);
+    int source =
+        vm_behind_lock(lua, 1); // of a library or a module, which scripts must not get hold of
     if (row_is(lua, 1)) {
         row_push_keys(lua, 1);
     } else {
         luaL_checktype(lua, 1, LUA_TTABLE);
-        push_sorted_keys(lua, 1);
+        push_sorted_keys(lua, source);
     }
     lua_pushinteger(lua, 0);
-    lua_pushcclosure(lua, pairs_step, 2);
+    lua_pushvalue(lua, source);
+    lua_pushcclosure(lua, pairs_step, 3);
     lua_pushvalue(lua, 1);
     return 2;
 }
@@ -129,6 +109,8 @@ static int ordered_next(lua_State *lua)
 {
     luaL_checktype(lua, 1, LUA_TTABLE);
     lua_settop(lua, 2);
+    if (vm_behind_lock(lua, 1) != 1)
+        lua_replace(lua, 1);
     push_sorted_keys(lua, 1); // [t, key, keys]
     bool found = lua_isnil(lua, 2);
     for (int i = 1;; i++) {
@@ -145,88 +127,41 @@ static int ordered_next(lua_State *lua)
     return 2;
 }
 
-// ---- text without addresses ----
+// ---- errors ----
 
-// tostring whose result is the same in every process.
-static int plain_tostring(lua_State *lua)
+// [f, ...] -> [true, results] or [false, error]; `bottom` is where f is.
+static int call_protected(lua_State *lua, int bottom)
+{
+    int status = lua_pcall(lua, lua_gettop(lua) - bottom, LUA_MULTRET, 0);
+    if (status != 0)
+        vm_charge(lua, STEPS_OF_FAILURE);
+    lua_pushboolean(lua, status == 0);
+    lua_insert(lua, bottom);
+    return status;
+}
+
+static int charged_pcall(lua_State *lua)
 {
     luaL_checkany(lua, 1);
-    check_depth(lua);
-    if (luaL_callmeta(lua, 1, "__tostring"))
-        return lua_isstring(lua, -1) ? 1 : luaL_error(lua, "'__tostring' must return a string");
-    switch (lua_type(lua, 1)) {
-    case LUA_TNUMBER:
-    case LUA_TSTRING:
-        lua_pushstring(lua, lua_tostring(lua, 1));
-        break;
-    case LUA_TBOOLEAN:
-        lua_pushstring(lua, lua_toboolean(lua, 1) ? "true" : "false");
-        break;
-    case LUA_TLIGHTUSERDATA:
-        lua_pushliteral(lua, "null");
-        break;
-    default:
-        lua_pushstring(lua, luaL_typename(lua, 1));
-    }
-    return 1;
+    vm_check_depth(lua);
+    call_protected(lua, 1);
+    return lua_gettop(lua);
 }
-
-static bool formats_a_pointer(const char *format, size_t size)
-{
-    const char *end = format + size; // formats may have a NUL in them
-    for (const char *at = format; (at = memchr(at, '%', (size_t)(end - at))); at += at < end) {
-        at += 1 + strspn(at + 1, "-+ #0123456789.");
-        if (*at == 'p')
-            return true;
-    }
-    return false;
-}
-
-// string.format (the upvalue) with arguments that would show an address turned to text before.
-static int plain_format(lua_State *lua)
-{
-    size_t size;
-    const char *format = luaL_checklstring(lua, 1, &size);
-    if (formats_a_pointer(format, size))
-        return luaL_error(lua, "string.format: %%p would differ in every process");
-    int count = lua_gettop(lua);
-    for (int i = 2; i <= count; i++) {
-        int type = lua_type(lua, i);
-        if (type != LUA_TTABLE && type != LUA_TFUNCTION && type != LUA_TUSERDATA &&
-            type != LUA_TLIGHTUSERDATA)
-            continue;
-        lua_pushcfunction(lua, plain_tostring);
-        lua_pushvalue(lua, i);
-        lua_call(lua, 1, 1);
-        lua_replace(lua, i);
-    }
-    lua_pushvalue(lua, lua_upvalueindex(1));
-    lua_insert(lua, 1);
-    lua_call(lua, count, 1);
-    return 1;
-}
-
-// ---- errors ----
 
 // xpcall(f, handler, ...): the handler runs as an ordinary call behind the failed one, so that it
 // stands under the same budget.
 static int plain_xpcall(lua_State *lua)
 {
     luaL_checktype(lua, 2, LUA_TFUNCTION);
-    check_depth(lua);
+    vm_check_depth(lua);
     lua_pushvalue(lua, 2);
     lua_insert(lua, 1);
     lua_remove(lua, 3); // [handler, f, ...]
-    if (lua_pcall(lua, lua_gettop(lua) - 2, LUA_MULTRET, 0) == 0) {
-        lua_pushboolean(lua, 1);
-        lua_replace(lua, 1);
-        return lua_gettop(lua);
-    }
+    if (call_protected(lua, 2) == 0)
+        return lua_gettop(lua) - 1;
     lua_pushvalue(lua, 1);
     lua_insert(lua, -2);
-    lua_call(lua, 1, 1);
-    lua_pushboolean(lua, 0);
-    lua_insert(lua, -2);
+    lua_call(lua, 1, 1); // [handler, false, result]
     return 2;
 }
 
@@ -251,15 +186,31 @@ static const char *log_event(lua_State *lua)
     return vm_of(lua)->shadow ? "shadow_log" : "script_log";
 }
 
+// [.., text]
+static void write_line(lua_State *lua, enum log_level level)
+{
+    struct vm *vm = vm_of(lua);
+    vm_charge(lua, STEPS_OF_LINE);
+    vm_charge_bytes(lua, lua_objlen(lua, -1));
+    if (vm->log_lines > MAX_LINES)
+        return;
+    if (vm->log_lines++ == MAX_LINES)
+        log_write(LOG_WARN, "script_log_cut", NULL,
+                  "a script has logged %d lines in one call; its further ones are left out",
+                  MAX_LINES);
+    else
+        log_write(level, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
+}
+
 static int rowcast_log(lua_State *lua)
 {
     static const char *const names[] = {"debug", "info", "warn", "error", NULL};
     int level = luaL_checkoption(lua, 1, "info", names);
     luaL_checkany(lua, 2);
-    lua_pushcfunction(lua, plain_tostring);
+    lua_pushcfunction(lua, library_tostring);
     lua_pushvalue(lua, 2);
     lua_call(lua, 1, 1);
-    log_write((enum log_level)level, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
+    write_line(lua, (enum log_level)level);
     return 0;
 }
 
@@ -267,19 +218,50 @@ static int print(lua_State *lua)
 {
     int count = lua_gettop(lua);
     luaL_Buffer text;
-    check_depth(lua);
+    vm_check_depth(lua);
     luaL_buffinit(lua, &text);
     for (int i = 1; i <= count; i++) {
         if (i > 1)
             luaL_addchar(&text, '\t');
-        lua_pushcfunction(lua, plain_tostring);
+        lua_pushcfunction(lua, library_tostring);
         lua_pushvalue(lua, i);
         lua_call(lua, 1, 1);
         luaL_addvalue(&text);
     }
     luaL_pushresult(&text);
-    log_write(LOG_INFO, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
+    write_line(lua, LOG_INFO);
     return 0;
+}
+
+// ---- cjson ----
+
+// What decoding takes of the VM's memory, at most, by the bytes that make tables, elements, keys and strings.
+static size_t memory_of_json(const char *text, size_t size)
+{
+    static const unsigned char costs[256] = {
+        ['['] = 112, ['{'] = 112, [','] = 32, [':'] = 80, ['"'] = 16};
+    size_t memory = 16384 + size;
+    for (size_t i = 0; i < size; i++)
+        memory += costs[(unsigned char)text[i]];
+    return memory;
+}
+
+// Upvalue: lua-cjson's own. It must not run out of memory halfway, for it would leave its own buffer behind.
+static int cjson_decode(lua_State *lua)
+{
+    size_t size;
+    const char *text = luaL_checklstring(lua, 1, &size);
+    vm_charge_bytes(lua, size);
+    if (!vm_has_room(lua, memory_of_json(text, size)))
+        return luaL_error(lua,
+                          "cjson.decode: what a text of %d bytes may become does not fit into "
+                          "the memory that is left",
+                          (int)size);
+    lua_settop(lua, 1);
+    lua_pushvalue(lua, lua_upvalueindex(1));
+    lua_insert(lua, 1);
+    lua_call(lua, 1, 1);
+    return 1;
 }
 
 // ---- building the environment ----
@@ -292,22 +274,7 @@ static int refuse_global(lua_State *lua)
 
 static int refuse_library(lua_State *lua)
 {
-    return luaL_error(lua, "the libraries are read only");
-}
-
-// [table] -> [stand-in that reads the table and refuses writes]
-static void lock(lua_State *lua, lua_CFunction refuse)
-{
-    lua_newtable(lua);
-    lua_createtable(lua, 0, 3); // [table, stand-in, metatable]
-    lua_pushvalue(lua, -3);
-    lua_setfield(lua, -2, "__index");
-    lua_pushcfunction(lua, refuse);
-    lua_setfield(lua, -2, "__newindex");
-    lua_pushboolean(lua, 0);
-    lua_setfield(lua, -2, "__metatable");
-    lua_setmetatable(lua, -2);
-    lua_remove(lua, -2);
+    return luaL_error(lua, "libraries and modules are read only");
 }
 
 // [.., environment]: copies functions of a library table (NULL: of the true globals) as they are.
@@ -327,30 +294,25 @@ static void copy_names(lua_State *lua, const char *library, const char *const *n
 
 static void add_base(lua_State *lua)
 {
-    static const char *const kept[] = {"assert",   "error",  "getmetatable", "pcall",
-                                       "rawequal", "rawget", "select",       "setmetatable",
-                                       "tonumber", "type",   "unpack",       NULL};
-    static const luaL_Reg own[] = {{"pairs", ordered_pairs},     {"ipairs", ordered_ipairs},
-                                   {"next", ordered_next},       {"print", print},
-                                   {"tostring", plain_tostring}, {"xpcall", plain_xpcall},
-                                   {"require", loader_require},  {NULL, NULL}};
+    static const char *const kept[] = {"assert",       "error",  "getmetatable",
+                                       "rawequal",     "rawget", "select",
+                                       "setmetatable", "type",   NULL};
+    static const luaL_Reg own[] = {{"pairs", ordered_pairs},    {"ipairs", ordered_ipairs},
+                                   {"next", ordered_next},      {"print", print},
+                                   {"pcall", charged_pcall},    {"xpcall", plain_xpcall},
+                                   {"require", loader_require}, {NULL, NULL}};
     copy_names(lua, NULL, kept);
     luaL_register(lua, NULL, own);
+    library_add(lua, library_base, NULL);
 }
 
 static void add_string(lua_State *lua)
 {
-    static const char *const kept[] = {"byte", "char",  "find",  "gmatch", "gsub",
-                                       "len",  "lower", "match", "rep",    "reverse",
-                                       "sub",  "upper", NULL};
+    static const char *const kept[] = {"char", "len", NULL};
     lua_newtable(lua); // [environment, string]
-    copy_names(lua, "string", kept);
-    check_calls_of(lua, "gsub");
-    lua_getglobal(lua, "string");
-    lua_getfield(lua, -1, "format");
-    lua_pushcclosure(lua, plain_format, 1);
-    lua_setfield(lua, -3, "format");
-    lua_pop(lua, 1);
+    copy_names(lua, LUA_STRLIBNAME, kept);
+    library_add(lua, library_string, LUA_STRLIBNAME);
+    library_add(lua, library_patterns, LUA_STRLIBNAME);
     lua_pushliteral(lua,
                     ""); // ("x"):rep(3) finds the same functions, and nobody reaches their table
     lua_getmetatable(lua, -1);
@@ -359,17 +321,18 @@ static void add_string(lua_State *lua)
     lua_pushboolean(lua, 0);
     lua_setfield(lua, -2, "__metatable");
     lua_pop(lua, 2);
-    lock(lua, refuse_library);
+    vm_lock(lua, refuse_library);
     lua_setfield(lua, -2, "string");
 }
 
-static void add_library(lua_State *lua, const char *name, const char *const *kept)
+// With `own` functions in the place of some.
+static void add_library(lua_State *lua, const char *name, const char *const *kept,
+                        const luaL_Reg *own)
 {
     lua_newtable(lua);
     copy_names(lua, name, kept);
-    if (strcmp(name, LUA_TABLIBNAME) == 0)
-        check_calls_of(lua, "sort");
-    lock(lua, refuse_library);
+    library_add(lua, own, name);
+    vm_lock(lua, refuse_library);
     lua_setfield(lua, -2, name);
 }
 
@@ -385,11 +348,12 @@ static void add_cjson(lua_State *lua)
     lua_call(lua, 1, 0);
     lua_newtable(lua); // [environment, module, cjson]
     lua_getfield(lua, -2, "decode");
+    lua_pushcclosure(lua, cjson_decode, 1);
     lua_setfield(lua, -2, "decode");
     lua_pushlightuserdata(lua, NULL);
     lua_setfield(lua, -2, "null");
     lua_remove(lua, -2);
-    lock(lua, refuse_library);
+    vm_lock(lua, refuse_library);
     lua_setfield(lua, -2, "cjson");
 }
 
@@ -401,7 +365,7 @@ static void add_rowcast(lua_State *lua)
     luaL_register(lua, NULL, own);
     lua_pushlightuserdata(lua, NULL);
     lua_setfield(lua, -2, "null");
-    lock(lua, refuse_library);
+    vm_lock(lua, refuse_library);
     lua_setfield(lua, -2, "rowcast");
 }
 
@@ -429,7 +393,8 @@ static void make_array_metatable(lua_State *lua)
 
 void sandbox_setup(lua_State *lua)
 {
-    static const char *const tables[] = {"concat", "insert", "maxn", "remove", "sort", NULL};
+    static const char *const tables[] = {"remove", NULL};
+    static const luaL_Reg none[] = {{NULL, NULL}};
     static const char *const maths[] = {
         "abs",   "acos", "asin",  "atan", "atan2", "ceil", "cos",   "cosh", "deg", "exp",
         "floor", "fmod", "frexp", "huge", "ldexp", "log",  "log10", "max",  "min", "modf",
@@ -442,11 +407,11 @@ void sandbox_setup(lua_State *lua)
     lua_newtable(lua); // [environment]
     add_base(lua);
     add_string(lua);
-    add_library(lua, "table", tables);
-    add_library(lua, "math", maths);
+    add_library(lua, LUA_TABLIBNAME, tables, library_table);
+    add_library(lua, LUA_MATHLIBNAME, maths, none);
     add_cjson(lua);
     add_rowcast(lua);
-    lock(lua, refuse_global);
+    vm_lock(lua, refuse_global);
     vm_of(lua)->environment = luaL_ref(lua, LUA_REGISTRYINDEX);
     loader_setup(lua);
 }

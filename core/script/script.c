@@ -183,7 +183,7 @@ static struct script *script_new(struct bundle *bundle, const struct script_limi
     struct script *script = memory_new(sizeof *script);
     const char *folder = bundle->folder;
     script->bundle = bundle;
-    script->vm = vm_new(folder, limits->memory);
+    script->vm = vm_new(folder, limits->memory, limits->timeout / 2);
     if (script->vm) {
         script->vm->bundle = bundle;
         script->vm->shadow = role == SCRIPT_SHADOW;
@@ -249,6 +249,7 @@ void script_free(struct script *script)
     free(script->tables);
     free(script->client_file);
     free(script->events);
+    free(script->skipped);
     map_release(&script->by_name);
     buffer_release(&script->encoded);
     buffer_release(&script->names);
@@ -288,6 +289,31 @@ const char *script_name(const struct script *script, const char *file)
 uint64_t script_hash(const struct script *script)
 {
     return script->bundle->hash;
+}
+
+void script_watch(struct script *script, struct watchdog *watchdog)
+{
+    script->vm->watchdog = watchdog;
+    script->vm->site = &script->site;
+}
+
+void script_skip(struct script *script, const struct event_id *id)
+{
+    script->skipped =
+        memory_resize(script->skipped, (script->skipped_count + 1) * sizeof *script->skipped);
+    script->skipped[script->skipped_count++] = *id;
+}
+
+bool script_skips(const struct script *script, const struct event_id *id)
+{
+    for (size_t i = 0; i < script->skipped_count; i++) {
+        const struct event_id *skipped = &script->skipped[i];
+        if (skipped->lsn == id->lsn && skipped->change == id->change &&
+            skipped->epoch == id->epoch && skipped->timeline == id->timeline &&
+            skipped->xid == id->xid && skipped->stamp == id->stamp)
+            return true;
+    }
+    return false;
 }
 
 size_t script_memory(const struct script *script)
@@ -356,7 +382,7 @@ int script_config(const char *folder, void (*each)(void *user, const char *key, 
     struct bundle *bundle;
     if (bundle_read(&bundle, folder, fault) != 0)
         return -1;
-    struct vm *vm = vm_new(folder, CONFIG_MEMORY);
+    struct vm *vm = vm_new(folder, CONFIG_MEMORY, SCRIPT_TIMEOUT / 2);
     if (vm)
         vm->bundle = bundle;
     int result =

@@ -33,6 +33,7 @@ static void push_text(lua_State *lua, const char *text)
 
 static void push_subscriptions(lua_State *lua, const struct script_client *client)
 {
+    vm_charge(lua, client->subscription_count * 4);
     lua_createtable(lua, (int)client->subscription_count, 0);
     json_mark_array(lua);
     for (size_t i = 0; i < client->subscription_count; i++) {
@@ -218,6 +219,7 @@ struct script_commands *script_client(struct script *script, const struct script
     struct hook_run run = {script, client, call, script_commands_new()};
     script->vm->generation++;
     script->vm->client = client;
+    script->site = (struct script_site){.script = script->client_file};
     int result = vm_run(script->vm, hook_body, &run, SCRIPT_MESSAGE_STEPS, failure, failure_size);
     script->vm->client = NULL;
     if (result == 0)

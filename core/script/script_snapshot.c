@@ -283,6 +283,7 @@ struct script_queries *script_snapshot(struct script *script, const char *topic,
     struct snapshot_run run = {script, topic, topic_size, queries, NULL, 0};
     run.ranked = memory_new((script->table_count + 1) * sizeof *run.ranked);
     script->vm->generation++;
+    script->site = (struct script_site){.script = script->vm->folder}; // several tables are asked
     int result =
         vm_run(script->vm, snapshot_body, &run, SCRIPT_MESSAGE_STEPS, failure, failure_size);
     queries->items = arena_new(&queries->arena, (run.count + 1) * sizeof *queries->items);

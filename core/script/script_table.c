@@ -318,6 +318,17 @@ static int change_body(lua_State *lua)
     return 0;
 }
 
+static int skip_body(lua_State *lua)
+{
+    struct row_run *run = lua_touserdata(lua, 1);
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, run->handler); // [run, handler]
+    return luaL_error(
+        lua,
+        "%s: passed by: this row once ended the router, for it took too long and could not be "
+        "stopped, and the scripts are still the same",
+        function_position(lua, 2));
+}
+
 static void deliver(struct script *script, const struct script_sink *sink)
 {
     for (size_t i = 0; i < script->event_count; i++) {
@@ -372,7 +383,12 @@ static void run_change(struct script *script, struct row_run *run, const struct 
     script->vm->change = run->change;
     script->event_count = 0;
     buffer_clear(&script->names);
-    if (vm_run(script->vm, change_body, run, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0) {
+    script->site =
+        (struct script_site){table->file, run->change->op == CHANGE_MESSAGE ? NULL : table->table,
+                             run->change->op != CHANGE_SNAPSHOT, run->id};
+    lua_CFunction body =
+        script->skipped_count > 0 && script_skips(script, &run->id) ? skip_body : change_body;
+    if (vm_run(script->vm, body, run, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0) {
         run->stretch.events += script->event_count;
         deliver(script, sink);
         return;

@@ -10,10 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rowcast/clock.h"
 #include "rowcast/large.h"
 #include "rowcast/memory.h"
 
-#define HOOK_INTERVAL 10000 // instructions between two looks at the budget
+// Instructions between two looks at the budget and the time. One instruction may compare or join two strings, so where
+// large ones have been made the looks come more often.
+#define USUAL_INTERVAL 1000
+#define SHORT_INTERVAL 100
+#define LARGE_BLOCK (1 << 20)
+
+#define ALLOCATED_OF_STEP 64 // bytes at the price of an instruction
+#define EARLY_PART 16        // of the patience: before that the thread's clock is not asked
+#define MAX_CALLS 500        // under way
 
 // Room for the little that the host does in the VM while no script runs.
 #define HEADROOM (256 * 1024)
@@ -42,11 +51,32 @@ static void set_pause(struct vm *vm)
     lua_gc(vm->lua, LUA_GCSETPAUSE, is_free ? 300 : 120);
 }
 
+static void count_steps(lua_State *lua, lua_Debug *activation);
+
+static void look_every(struct vm *vm, int instructions)
+{
+    vm->interval = instructions;
+    lua_sethook(vm->lua, count_steps, LUA_MASKCOUNT, instructions);
+}
+
+// What is allocated is filled, and in the end freed. Raises nothing, for the allocator must not: the next instruction does.
+static void charge_block(struct vm *vm, size_t grown)
+{
+    vm->steps -= (int64_t)(grown / ALLOCATED_OF_STEP);
+    if (grown >= LARGE_BLOCK)
+        vm->usual_interval = SHORT_INTERVAL;
+    int interval = vm->steps > 0 ? vm->usual_interval : 1;
+    if (interval < vm->interval)
+        look_every(vm, interval);
+}
+
 static void *counted_allocate(void *user, void *memory, size_t old_size, size_t new_size)
 {
     struct vm *vm = user;
     if (new_size > old_size && vm->memory + (new_size - old_size) > vm->memory_limit)
         return NULL;
+    if (new_size > old_size + ALLOCATED_OF_STEP)
+        charge_block(vm, new_size - old_size);
     void *result = vm->allocate(vm->allocate_user, memory, old_size, new_size);
     if (result || new_size == 0)
         vm->memory += new_size - old_size;
@@ -56,11 +86,31 @@ static void *counted_allocate(void *user, void *memory, size_t old_size, size_t 
 
 static int raise_out_of_steps(lua_State *lua)
 {
+    struct vm *vm = vm_of(lua);
     lua_Debug where;
+    char position[POSITION_SIZE] = "", why[64] = "";
     if (lua_getstack(lua, 0, &where) && lua_getinfo(lua, "Sl", &where) && where.currentline > 0)
-        return luaL_error(lua, "%s:%d: stopped: it ran for too long", where.short_src,
-                          where.currentline);
-    return luaL_error(lua, "stopped: it ran for too long");
+        snprintf(position, sizeof position, "%s:%d: ", where.short_src, where.currentline);
+    if (vm->overdue)
+        snprintf(why, sizeof why, " (%d ms of processor time)", (int)(vm->patience / 1000000));
+    return luaL_error(lua, "%sstopped: it ran for too long%s", position, why);
+}
+
+// The steady clock is asked at each look, the thread's, which costs more, when the call has taken long by that one: it
+// does not run while others do, nor while the process is stopped.
+static bool is_overdue(struct vm *vm)
+{
+    if (vm->patience == 0 || vm->overdue)
+        return vm->overdue;
+    int64_t now = clock_steady();
+    if (vm->first_look == 0)
+        vm->first_look = now;
+    if (now - vm->first_look < vm->patience / EARLY_PART)
+        return false;
+    if (vm->busy_from == 0)
+        vm->busy_from = clock_thread();
+    vm->overdue = clock_thread() - vm->busy_from >= vm->patience;
+    return vm->overdue;
 }
 
 // Once the budget is spent the hook fires at every instruction, so that no pcall of the script can go on.
@@ -69,12 +119,13 @@ static void count_steps(lua_State *lua, lua_Debug *activation)
     (void)activation;
     struct vm *vm = vm_of(lua);
     if (!vm->stopped)
-        vm->steps -= HOOK_INTERVAL;
-    if (vm->steps > 0 && !atomic_load_explicit(&vm->interrupted, memory_order_relaxed))
+        vm->steps -= vm->interval;
+    bool interrupted = atomic_load_explicit(&vm->interrupted, memory_order_relaxed);
+    if (vm->steps > 0 && !interrupted && !is_overdue(vm))
         return;
     if (!vm->stopped) {
         vm->stopped = true;
-        lua_sethook(lua, count_steps, LUA_MASKCOUNT, 1);
+        look_every(vm, 1);
     }
     raise_out_of_steps(lua);
 }
@@ -85,6 +136,61 @@ void vm_charge(lua_State *lua, size_t steps)
     vm->steps -= (int64_t)steps;
     if (vm->steps <= 0)
         count_steps(lua, NULL);
+}
+
+void vm_charge_bytes(lua_State *lua, size_t bytes)
+{
+    if (bytes >= VM_BYTES_OF_STEP)
+        vm_charge(lua, bytes / VM_BYTES_OF_STEP);
+}
+
+void vm_check_depth(lua_State *lua)
+{
+    lua_Debug where;
+    if (lua_getstack(lua, MAX_CALLS, &where))
+        luaL_error(lua, "stack overflow");
+}
+
+bool vm_has_room(lua_State *lua, size_t bytes)
+{
+    struct vm *vm = vm_of(lua);
+    if (bytes <= vm->memory_limit && vm->memory > vm->memory_limit - bytes)
+        lua_gc(lua, LUA_GCCOLLECT, 0);
+    return bytes <= vm->memory_limit && vm->memory <= vm->memory_limit - bytes;
+}
+
+// ---- tables that scripts cannot write ----
+
+static const char locked; // its address is what the metatables of stand-ins have at 1
+
+void vm_lock(lua_State *lua, lua_CFunction refuse)
+{
+    lua_newtable(lua);
+    lua_createtable(lua, 1, 3); // [table, stand-in, metatable]
+    lua_pushlightuserdata(lua, (void *)&locked);
+    lua_rawseti(lua, -2, 1);
+    lua_pushvalue(lua, -3);
+    lua_setfield(lua, -2, "__index");
+    lua_pushcfunction(lua, refuse);
+    lua_setfield(lua, -2, "__newindex");
+    lua_pushboolean(lua, 0);
+    lua_setfield(lua, -2, "__metatable");
+    lua_setmetatable(lua, -2);
+    lua_remove(lua, -2);
+}
+
+int vm_behind_lock(lua_State *lua, int index)
+{
+    if (lua_type(lua, index) != LUA_TTABLE || !lua_getmetatable(lua, index))
+        return index;
+    lua_rawgeti(lua, -1, 1); // [.., metatable, mark]
+    bool is_locked = lua_touserdata(lua, -1) == &locked;
+    lua_pop(lua, is_locked ? 1 : 2);
+    if (!is_locked)
+        return index;
+    lua_getfield(lua, -1, "__index");
+    lua_remove(lua, -2);
+    return lua_gettop(lua);
 }
 
 // "path:line:" at the beginning, as Lua puts it before most messages.
@@ -154,7 +260,7 @@ static int setup(lua_State *lua)
     return 0;
 }
 
-struct vm *vm_new(const char *folder, size_t memory_limit)
+struct vm *vm_new(const char *folder, size_t memory_limit, int64_t patience)
 {
     struct vm *vm = memory_new(sizeof *vm);
     vm->lua = luaL_newstate();
@@ -164,6 +270,8 @@ struct vm *vm_new(const char *folder, size_t memory_limit)
     vm->memory_limit = memory_limit + HEADROOM;
     vm->largest_value = memory_limit / LARGEST_PART;
     vm->folder = memory_text(folder);
+    vm->patience = patience * 1000000;
+    vm->usual_interval = USUAL_INTERVAL;
     vm->handler = LUA_NOREF;
     vm->allocate = lua_getallocf(vm->lua, &vm->allocate_user);
     lua_setallocf(vm->lua, counted_allocate, vm);
@@ -171,7 +279,6 @@ struct vm *vm_new(const char *folder, size_t memory_limit)
     lua_gc(vm->lua, LUA_GCSETPAUSE, 120);
     if (lua_cpcall(vm->lua, setup, NULL) != 0)
         goto fail;
-    vm->stopped = true; // so that the first run sets the hook
     return vm;
 
 fail:
@@ -209,22 +316,33 @@ static void describe(struct vm *vm, int status, char *failure, size_t size)
                  (vm->memory_limit - HEADROOM) / 1024);
 }
 
+static void begin_call(struct vm *vm, int64_t steps)
+{
+    vm->steps = steps;
+    vm->overdue = false;
+    vm->first_look = vm->busy_from = 0;
+    vm->log_lines = 0;
+    vm->stopped = false;
+    if (vm->interval != vm->usual_interval)
+        look_every(vm, vm->usual_interval);
+}
+
 int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, char *failure,
            size_t failure_size)
 {
     lua_State *lua = vm->lua;
     int top = lua_gettop(lua);
-    vm->steps = steps;
-    if (vm->stopped) {
-        vm->stopped = false;
-        lua_sethook(lua, count_steps, LUA_MASKCOUNT, HOOK_INTERVAL);
-    }
+    begin_call(vm, steps);
     vm->memory_limit -= HEADROOM;
     lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->traceback); // [traceback]
     lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->invoke);    // [traceback, invoke]
     lua_pushlightuserdata(lua, *(void **)&body);        // [traceback, invoke, body]
     lua_pushlightuserdata(lua, argument);               // [traceback, invoke, body, argument]
-    int status = lua_pcall(lua, 2, 0, top + 1);         // [traceback] or [traceback, message]
+    if (vm->watchdog)
+        watchdog_enter(vm->watchdog, vm->site);
+    int status = lua_pcall(lua, 2, 0, top + 1); // [traceback] or [traceback, message]
+    if (vm->watchdog)
+        watchdog_leave(vm->watchdog);
     vm->memory_limit += HEADROOM;
     if (status != 0) {
         describe(vm, status, failure, failure_size);

@@ -9,6 +9,7 @@
 
 int64_t clock_now(void);    // wall clock, microseconds
 int64_t clock_steady(void); // nanoseconds of a clock that never goes back
+int64_t clock_thread(void); // nanoseconds that this thread has run
 
 // Writes ISO 8601 in UTC with 3 fraction digits (6 where the microseconds need them) and Z.
 // Returns the length. Years outside 0..9999 are clamped.

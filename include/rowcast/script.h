@@ -16,14 +16,18 @@
 #include "rowcast/event.h"
 #include "rowcast/fault.h"
 #include "rowcast/query.h"
+#include "rowcast/watchdog.h"
 
 struct script;
 
 struct script_limits {
     size_t memory;    // bytes of the VM
     size_t max_event; // bytes of an encoded event; a larger one is replaced by a notice of its size
+    int64_t
+        timeout; // milliseconds of processor time of a call; half of it is where it is stopped. 0: any time
 };
 
+#define SCRIPT_TIMEOUT 1000         // the usual one
 #define SCRIPT_ROW_STEPS 10000000   // VM instructions a row, and for loading a file
 #define SCRIPT_MESSAGE_STEPS 500000 // VM instructions a client hook
 
@@ -55,6 +59,22 @@ const char *script_name(const struct script *script, const char *file);
 size_t script_memory(const struct script *script); // bytes in use by the VM
 uint64_t
 script_hash(const struct script *script); // of the names and contents of its folder's scripts
+
+// ---- calls that do not end ----
+
+// What is called, for who watches from another thread.
+struct script_site {
+    const char *script; // its file
+    const char *table;  // NULL: a hook of client.lua, or a message
+    bool is_row;        // it would be run again by a router that starts anew
+    struct event_id id; // then: of its first event
+};
+
+// From now on each call is told to the watchdog, with its struct script_site.
+void script_watch(struct script *script, struct watchdog *watchdog);
+
+// The row whose events would have this id (`emit` does not count) is not run any more: it fails instead, and says so.
+void script_skip(struct script *script, const struct event_id *id);
 
 // ---- rows to events ----
 

@@ -31,6 +31,9 @@ struct script {
         int function;
     } formats[SCRIPT_MAX_FORMATS];
     size_t format_count;
+    struct script_site site;
+    struct event_id *skipped; // rows
+    size_t skipped_count;
     struct buffer encoded;       // scratch of the message under way
     struct buffer names;         // scratch: types and topics of the events of one change
     struct script_event *events; // of the change under way
@@ -46,6 +49,8 @@ void script_snapshot_check(lua_State *lua, const struct script_table *table);
 
 // [.., client.lua's table] -> the same: keeps its `formats`, raises what are none.
 void script_formats_take(lua_State *lua, struct script *script);
+// Whether the row that this id belongs to is one of those.
+bool script_skips(const struct script *script, const struct event_id *id);
 
 // "FILE:LINE" of the Lua function at `index`, for complaints about what it returned.
 const char *function_position(lua_State *lua, int index);

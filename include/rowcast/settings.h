@@ -40,13 +40,14 @@ struct settings {
     int64_t history, replay_wal, slot_limit, max_message, max_event, max_queue, max_header,
         lua_memory; // bytes
     int64_t history_time, heartbeat, handshake_timeout,
-        snapshot_timeout; // milliseconds; heartbeat 0: off
-    int64_t drain;        // milliseconds
+        snapshot_timeout;          // milliseconds; heartbeat 0: off
+    int64_t drain, script_timeout; // milliseconds
     int64_t max_connections, max_subscriptions, max_fragments, snapshot_connections;
     int64_t max_connections_per_address; // 0: off
     struct rate rate;
     int64_t on_error;                         // enum on_error
     const char *failed;                       // NULL: none
+    const char *skip;                         // "off": none
     const char *paths[SETTINGS_MAX_LIST + 1]; // NULL-terminated
     const char *protocols[SETTINGS_MAX_LIST + 1];
     const char *conflate[SETTINGS_MAX_LIST + 1];

@@ -12,6 +12,7 @@
 
 #include "rowcast/bundle.h"
 #include "rowcast/change.h"
+#include "rowcast/watchdog.h"
 
 struct vm {
     lua_State *lua;
@@ -21,9 +22,19 @@ struct vm {
     size_t largest_value;    // bytes of a column that scripts read; see large.h
     bool seldom;             // garbage is collected: most of the memory is free
     int64_t steps;           // left in this call
+    int interval;            // instructions between two looks at the budget; 0: it is not looked at
+    int usual_interval;      // while there is some left
     bool stopped;            // the budget is spent: every further instruction raises
     atomic_bool interrupted; // every budget counts as spent
     bool shadow;             // see script.h
+    bool overdue;            // that is for the time it took
+    int64_t patience;        // nanoseconds of the thread's time for a call; 0: any time
+    int64_t first_look;      // of this call, by the steady clock; 0: there was none
+    int64_t busy_from;       // by the thread's clock, if the call goes on long after that; else 0
+    unsigned log_lines;      // written in this call
+    // Who watches from another thread, if anybody does, and what it is told of the call.
+    struct watchdog *watchdog;
+    const void *site;
     // Registry references: made once, looked up without allocating.
     int traceback, invoke; // the message handler, the caller of bodies
     int environment;       // what scripts see as globals
@@ -42,8 +53,9 @@ struct vm {
     const struct script_client *client; // whom the running hook is about
 };
 
-// Takes the engine up with nothing in it but the guards. NULL if there is no memory for it.
-struct vm *vm_new(const char *folder, size_t memory_limit);
+// Takes the engine up with nothing in it but the guards. NULL if there is no memory for it. `patience` in
+// milliseconds of the thread's time for a call, as far as a look at the budget comes in between; 0: any time.
+struct vm *vm_new(const char *folder, size_t memory_limit, int64_t patience);
 void vm_free(struct vm *vm); // NULL is fine
 
 struct vm *vm_of(lua_State *lua);
@@ -56,5 +68,22 @@ int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, cha
 
 // Charges library work to the budget of the running call; raises when it is spent.
 void vm_charge(lua_State *lua, size_t steps);
+
+// The same for bytes that are looked at one by one. (What is allocated is charged where it is allocated.)
+#define VM_BYTES_OF_STEP 16
+void vm_charge_bytes(lua_State *lua, size_t bytes);
+
+// Raises if many calls are under way: for what calls back from C, so that the C stack holds.
+void vm_check_depth(lua_State *lua);
+
+// Whether so much more can be allocated, now or after a collection.
+bool vm_has_room(lua_State *lua, size_t bytes);
+
+// ---- tables that scripts cannot write ----
+
+// [table] -> [stand-in that reads the table and has `refuse` called for writes]
+void vm_lock(lua_State *lua, lua_CFunction refuse);
+// The place of the table behind a stand-in, which is pushed; of any other value `index` itself.
+int vm_behind_lock(lua_State *lua, int index);
 
 #endif

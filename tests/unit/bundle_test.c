@@ -145,7 +145,7 @@ static void a_script_never_reads_again(void **state)
 {
     struct fault fault;
     struct script *script;
-    struct script_limits limits = {16 << 20, 256 << 10};
+    struct script_limits limits = {16 << 20, 256 << 10, SCRIPT_TIMEOUT};
     char failure[1000];
     sh(*state,
        "echo 'return { insert = print, snapshot = function() require(\"deep.er.one\") end }' > tables/a.lua");

@@ -56,7 +56,7 @@ static int begin(void **state)
     struct fixture *fixture = calloc(1, sizeof *fixture);
     strcpy(fixture->folder, "/tmp/rowcast-script-XXXXXX");
     assert_non_null(mkdtemp(fixture->folder));
-    fixture->limits = (struct script_limits){64 << 20, 1 << 20};
+    fixture->limits = (struct script_limits){64 << 20, 1 << 20, SCRIPT_TIMEOUT};
     begin_transaction(fixture);
     *state = fixture;
     return 0;

@@ -47,7 +47,7 @@ static int load(struct fixture *fixture, const char *text)
 {
     char path[96];
     struct fault fault;
-    struct script_limits limits = {16 << 20, 64 << 10};
+    struct script_limits limits = {16 << 20, 64 << 10, SCRIPT_TIMEOUT};
     snprintf(path, sizeof path, "%s/client.lua", fixture->folder);
     FILE *file = fopen(path, "w");
     assert_non_null(file);

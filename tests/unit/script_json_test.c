@@ -77,7 +77,7 @@ static const char *of_body(struct fixture *fixture, const char *json, const char
 {
     char path[96];
     struct fault fault;
-    struct script_limits limits = {16 << 20, 64 << 10};
+    struct script_limits limits = {16 << 20, 64 << 10, SCRIPT_TIMEOUT};
     snprintf(path, sizeof path, "%s/tables/t.lua", fixture->folder);
     FILE *file = fopen(path, "w");
     assert_non_null(file);

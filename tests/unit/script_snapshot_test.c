@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const struct script_limits LIMITS = {16 << 20, 1 << 20};
+static const struct script_limits LIMITS = {16 << 20, 1 << 20, SCRIPT_TIMEOUT};
 
 struct fixture {
     char folder[64];
