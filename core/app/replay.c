@@ -28,8 +28,11 @@ static void print_event(void *user, const struct script_event *event)
     (void)user;
     size_t size;
     const unsigned char *payload = payload_of(event->frame, &size);
-    for (size_t i = 0; i < size; i++)
-        putchar(payload[i] == '\n' || payload[i] == '\r' ? ' ' : payload[i]);
+    if (!memchr(payload, '\n', size) && !memchr(payload, '\r', size))
+        fwrite(payload, 1, size, stdout);
+    else
+        for (size_t i = 0; i < size; i++)
+            putchar(payload[i] == '\n' || payload[i] == '\r' ? ' ' : payload[i]);
     putchar('\n');
     frame_unref(event->frame);
 }

@@ -140,17 +140,24 @@ static void append_escape(struct buffer *buffer, unsigned char byte)
         buffer_append_format(buffer, "\\u%04x", byte);
 }
 
+void buffer_append_quoted(struct buffer *buffer, const char *bytes, size_t size)
+{
+    char *place = buffer_reserve(buffer, size + 2);
+    if (place == NULL)
+        return;
+    place[0] = '"';
+    if (size > 0)
+        memcpy(place + 1, bytes, size);
+    place[size + 1] = '"';
+    written(buffer, size + 2);
+}
+
 void buffer_append_json_string(struct buffer *buffer, const char *bytes, size_t size)
 {
     bool fits = !buffer->overflowed && size + 2 <= buffer->maximum - buffer->size;
-    char *place = fits && plain_run(bytes, size) == size ? buffer_reserve(buffer, size + 2) : NULL;
 
-    if (place != NULL) {
-        place[0] = '"';
-        if (size > 0)
-            memcpy(place + 1, bytes, size);
-        place[size + 1] = '"';
-        written(buffer, size + 2);
+    if (fits && plain_run(bytes, size) == size) {
+        buffer_append_quoted(buffer, bytes, size);
         return;
     }
     buffer_append_byte(buffer, '"');

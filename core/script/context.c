@@ -27,6 +27,7 @@ void context_begin(struct vm *vm, const struct transaction *transaction)
 {
     vm->generation++;
     vm->transaction = transaction;
+    siblings_begin(vm->siblings, transaction);
 }
 
 void context_end(struct vm *vm)
@@ -34,8 +35,7 @@ void context_end(struct vm *vm)
     vm->generation++;
     vm->transaction = NULL;
     vm->change = NULL;
-    siblings_free(vm->siblings);
-    vm->siblings = NULL;
+    siblings_end(vm->siblings);
 }
 
 static void check_generation(lua_State *lua, uint32_t generation)
@@ -121,8 +121,6 @@ static int context_rows(lua_State *lua)
             lua_pushliteral(lua, "the transaction is too large to be seen whole");
         return 2;
     }
-    if (!vm->siblings)
-        vm->siblings = siblings_new(vm->transaction);
     size_t steps = 0;
     struct sibling_list list = find_list(lua, vm->siblings, table, &steps);
     vm_charge(lua, steps);

@@ -10,6 +10,8 @@
 #include "rowcast/json.h"
 #include "rowcast/large.h"
 #include "rowcast/row.h"
+#include "rowcast/shapes.h"
+#include "rowcast/utf8.h"
 
 #define EXACT_INTEGER 9007199254740992.0 // 2^53
 #define BYTES_OF_STEP 64                 // written at the price of an instruction
@@ -110,34 +112,55 @@ static void sort_in(struct json_key *keys, size_t newest)
     keys[newest] = key;
 }
 
-// [..] -> [.., values]; false, and nothing, if they are too many.
-static bool take_few(lua_State *lua, struct json_members *members)
+// [..] -> [.., keys and values by turns]; false, and nothing, if they are too many.
+static bool take_few(lua_State *lua, struct json_members *members, const void **walk)
 {
     lua_pushnil(lua);
-    while (lua_next(lua, members->table)) { // [.., values, key, value]
+    while (lua_next(lua, members->table)) { // [.., key, value]
         if (members->count == JSON_FEW_MEMBERS) {
             lua_settop(lua, members->bottom);
             return false;
         }
-        members->few[members->count] = read_key(lua);
-        members->few[members->count].place = lua_gettop(lua) - 1;
-        sort_in(members->few, members->count++);
-        lua_insert(lua, -2); // [.., values, value, key]
+        walk[members->count++] = lua_type(lua, -2) == LUA_TSTRING ? lua_tostring(lua, -2) : NULL;
+        lua_pushvalue(lua, -2); // [.., key, value, key]
     }
     return true;
 }
 
+// In the order of the walk, then sorted.
+static void sort_few(lua_State *lua, struct json_members *members)
+{
+    for (size_t i = 0; i < members->count; i++) {
+        int place = 2 * (int)i + 2;
+        lua_pushvalue(lua, members->bottom + place - 1);
+        lua_pushnil(lua); // [.., key, nil]
+        struct json_key key = read_key(lua);
+        key.place = place;
+        key.plain = !key.is_number && utf8_plain(key.text, key.size) == key.size;
+        lua_pop(lua, 2);
+        members->few[i] = key;
+        sort_in(members->few, i);
+    }
+}
+
 void json_members_open(lua_State *lua, int index, struct json_members *members)
 {
-    luaL_checkstack(lua, JSON_FEW_MEMBERS + 8, "tables nested too deep");
+    const void *walk[JSON_FEW_MEMBERS];
+    luaL_checkstack(lua, 2 * JSON_FEW_MEMBERS + 8, "tables nested too deep");
     members->table = index;
     members->bottom = lua_gettop(lua);
     members->count = 0;
     members->keys = members->few;
-    if (take_few(lua, members))
-        vm_charge(lua, members->count);
-    else
+    if (!take_few(lua, members, walk)) {
         members->keys = json_keys(lua, index, &members->count);
+    } else {
+        struct shapes *shapes = vm_of(lua)->shapes;
+        vm_charge(lua, members->count);
+        if (!shapes_find(shapes, walk, members->count, members->few)) {
+            sort_few(lua, members);
+            shapes_note(lua, shapes, walk, members->few, members->count);
+        }
+    }
     members->top = lua_gettop(lua);
 }
 
@@ -151,7 +174,7 @@ int json_member(lua_State *lua, struct json_members *members, size_t i)
     const struct json_key *key = &members->keys[i];
     lua_settop(lua, members->top);
     if (members->keys == members->few)
-        return key->place;
+        return members->bottom + key->place;
     if (key->is_number)
         lua_pushnumber(lua, key->number);
     else
@@ -162,6 +185,20 @@ int json_member(lua_State *lua, struct json_members *members, size_t i)
 
 // ---- values ----
 
+void json_write_key(lua_State *lua, const struct json_key *key, struct buffer *out)
+{
+    if (key->is_number) {
+        buffer_append_byte(out, '"');
+        json_write_number(lua, key->number, out);
+        buffer_append_byte(out, '"');
+    } else if (key->plain) {
+        buffer_append_quoted(out, key->text, key->size);
+    } else {
+        buffer_append_json_string(out, key->text, key->size);
+    }
+    buffer_append_byte(out, ':');
+}
+
 static void write_value(lua_State *lua, int index, struct buffer *out, int depth);
 
 static void write_object(lua_State *lua, int index, struct buffer *out, int depth)
@@ -170,17 +207,9 @@ static void write_object(lua_State *lua, int index, struct buffer *out, int dept
     json_members_open(lua, index, &members);
     buffer_append_byte(out, '{');
     for (size_t i = 0; i < members.count; i++) {
-        const struct json_key *key = &members.keys[i];
         if (i > 0)
             buffer_append_byte(out, ',');
-        if (key->is_number) {
-            buffer_append_byte(out, '"');
-            json_write_number(lua, key->number, out);
-            buffer_append_byte(out, '"');
-        } else {
-            buffer_append_json_string(out, key->text, key->size);
-        }
-        buffer_append_byte(out, ':');
+        json_write_key(lua, &members.keys[i], out);
         write_value(lua, json_member(lua, &members, i), out, depth);
     }
     buffer_append_byte(out, '}');

@@ -19,12 +19,17 @@ struct lua_row {
     bool extended;
 };
 
-static const struct row *row_of(lua_State *lua, int index)
+static const struct lua_row *row_at(lua_State *lua, int index)
 {
-    struct lua_row *row = lua_touserdata(lua, index);
+    const struct lua_row *row = lua_touserdata(lua, index);
     if (row->generation != vm_of(lua)->generation)
         luaL_error(lua, "a row was used after the call it was given to");
-    return row->row;
+    return row;
+}
+
+static const struct row *row_of(lua_State *lua, int index)
+{
+    return row_at(lua, index)->row;
 }
 
 static bool has_metatable(lua_State *lua, int index, int metatable)
@@ -350,10 +355,12 @@ void row_write_json(lua_State *lua, int index, struct buffer *out)
 // row[column]; a column that is not there, or not sent, reads nil.
 static int row_index(lua_State *lua)
 {
-    const struct row *row = row_of(lua, 1);
+    const struct lua_row *userdata = row_at(lua, 1);
+    const struct row *row = userdata->row;
     if (lua_type(lua, 2) != LUA_TSTRING)
         return 0;
-    if (push_fields(lua, 1)) {
+    if (userdata->extended) {
+        lua_getfenv(lua, 1);
         lua_pushvalue(lua, 2);
         lua_rawget(lua, -2);
         if (!lua_isnil(lua, -1)) {

@@ -44,19 +44,18 @@ const char *function_position(lua_State *lua, int index)
 
 static void write_member(lua_State *lua, struct json_members *members, size_t i, struct buffer *out)
 {
-    buffer_append_json_string(out, members->keys[i].text, members->keys[i].size);
-    buffer_append_byte(out, ':');
+    json_write_key(lua, &members->keys[i], out);
     json_write(lua, json_member(lua, members, i), out);
     buffer_append_byte(out, ',');
 }
 
-static bool key_is(const struct json_key *key, const char *name)
+static inline bool key_is(const struct json_key *key, const char *name)
 {
     return key->size == strlen(name) && memcmp(key->text, name, key->size) == 0;
 }
 
 // The place of the member on the stack until the next call, or 0.
-static int find_member(lua_State *lua, struct json_members *members, const char *name)
+static inline int find_member(lua_State *lua, struct json_members *members, const char *name)
 {
     for (size_t i = 0; i < members->count; i++)
         if (!members->keys[i].is_number && key_is(&members->keys[i], name))

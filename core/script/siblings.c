@@ -50,10 +50,9 @@ struct siblings {
     bool sorted;
 };
 
-struct siblings *siblings_new(const struct transaction *transaction)
+struct siblings *siblings_new(void)
 {
     struct siblings *siblings = memory_new(sizeof *siblings);
-    siblings->transaction = transaction;
     map_init(&siblings->by_name);
     return siblings;
 }
@@ -71,9 +70,10 @@ static void free_searches(struct table *table)
     }
 }
 
-void siblings_free(struct siblings *siblings)
+void siblings_end(struct siblings *siblings)
 {
-    if (!siblings)
+    siblings->transaction = NULL;
+    if (!siblings->sorted)
         return;
     while (siblings->tables) {
         struct table *table = siblings->tables;
@@ -83,6 +83,18 @@ void siblings_free(struct siblings *siblings)
         free(table);
     }
     map_release(&siblings->by_name);
+    siblings->sorted = false;
+}
+
+void siblings_begin(struct siblings *siblings, const struct transaction *transaction)
+{
+    siblings->transaction = transaction;
+}
+
+void siblings_free(struct siblings *siblings)
+{
+    if (siblings)
+        siblings_end(siblings);
     free(siblings);
 }
 

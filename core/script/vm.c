@@ -13,6 +13,8 @@
 #include "rowcast/clock.h"
 #include "rowcast/large.h"
 #include "rowcast/memory.h"
+#include "rowcast/shapes.h"
+#include "rowcast/siblings.h"
 
 // Instructions between two looks at the budget and the time. One instruction may compare or join two strings, so where
 // large ones have been made the looks come more often.
@@ -263,6 +265,8 @@ static int setup(lua_State *lua)
 struct vm *vm_new(const char *folder, size_t memory_limit, int64_t patience)
 {
     struct vm *vm = memory_new(sizeof *vm);
+    vm->shapes = shapes_new();
+    vm->siblings = siblings_new();
     vm->lua = luaL_newstate();
     if (!vm->lua)
         goto fail;
@@ -295,6 +299,8 @@ void vm_free(struct vm *vm)
             lua_setallocf(vm->lua, vm->allocate, vm->allocate_user);
         lua_close(vm->lua);
     }
+    siblings_free(vm->siblings);
+    free(vm->shapes);
     free((char *)vm->folder);
     free(vm);
 }

@@ -26,6 +26,9 @@ void buffer_append_byte(struct buffer *buffer, char byte);
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+// Appends `bytes` as they are, in quotes.
+void buffer_append_quoted(struct buffer *buffer, const char *bytes, size_t size);
+
 // Appends `bytes` as a JSON string in quotes; control bytes are escaped, and each byte that is not
 // UTF-8 (RFC 3629) becomes U+FFFD.
 void buffer_append_json_string(struct buffer *buffer, const char *bytes, size_t size);

@@ -26,11 +26,15 @@ void json_mark_array(lua_State *lua);
 // A table's keys in the order of `pairs`: numbers, then strings, ascending.
 struct json_key {
     bool is_number;
+    bool plain; // the text needs no escapes; false: it may
+    int place;  // of its value on the stack above `bottom`, see json_members
     double number;
     const char *text; // of the string key, alive as long as the table holds it
     size_t size;
-    int place; // of its value on the stack, see json_members
 };
+
+// Appends the key of an object with its quotes and colon.
+void json_write_key(lua_State *lua, const struct json_key *key, struct buffer *out);
 
 // Pushes a userdata that holds the sorted keys of the table at `index`; raises for keys of other types.
 struct json_key *json_keys(lua_State *lua, int index, size_t *count);

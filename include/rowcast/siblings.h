@@ -19,13 +19,14 @@
 struct siblings;
 
 struct sibling_list {
-    const struct change *const
-        *changes; // in the order of the transaction; live as long as the siblings
+    const struct change *const *changes; // in the order of the transaction; live until siblings_end
     uint32_t count;
 };
 
-// The transaction must outlive them.
-struct siblings *siblings_new(const struct transaction *transaction);
+// Those of one transaction after the other: most are asked little, so they must cost nothing.
+struct siblings *siblings_new(void);
+void siblings_begin(struct siblings *siblings, const struct transaction *transaction);
+void siblings_end(struct siblings *siblings);  // before the transaction goes; lists go with it
 void siblings_free(struct siblings *siblings); // NULL is fine
 
 // All changes of a table, named "schema.table". `steps` is raised by what the look has cost, in VM

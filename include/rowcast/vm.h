@@ -41,6 +41,7 @@ struct vm {
     int context, rows;     // the one ctx, and its function `rows`
     int array_metatable, row_metatable, large_metatable, list_metatable, change_metatable;
     int client_metatable, result_metatable;
+    struct shapes *shapes; // of the tables that were written
     const char *folder;
     const struct bundle *bundle; // what it is loaded from; not owned
     int handler;                 // registry reference of the function under way, or LUA_NOREF
@@ -49,7 +50,7 @@ struct vm {
     const struct transaction *transaction;
     const struct change *change;
     uint32_t generation;
-    struct siblings *siblings;          // of ctx.rows; NULL until it is first called
+    struct siblings *siblings;          // of ctx.rows
     const struct script_client *client; // whom the running hook is about
 };
 

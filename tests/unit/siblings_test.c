@@ -22,7 +22,8 @@ static int begin(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     fixture->transaction = transaction_new();
-    fixture->siblings = siblings_new(fixture->transaction);
+    fixture->siblings = siblings_new();
+    siblings_begin(fixture->siblings, fixture->transaction);
     *state = fixture;
     return 0;
 }
@@ -162,7 +163,8 @@ static void values_are_found_as_scripts_are_shown_them(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct fixture fixture = {.transaction = transaction_new()};
-        fixture.siblings = siblings_new(fixture.transaction);
+        fixture.siblings = siblings_new();
+        siblings_begin(fixture.siblings, fixture.transaction);
         add(&fixture, CHANGE_INSERT, table(&fixture, "t", cases[i].type), cases[i].text, NULL);
         assert_string_equal(found(&fixture, cases[i].shown, SIBLINGS_ANY), "0");
         if (strcmp(cases[i].text, cases[i].shown) != 0)
