@@ -62,11 +62,8 @@ static void written(struct buffer *buffer, size_t size)
     buffer->wanted = buffer->size;
 }
 
-void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+void buffer_append_grown(struct buffer *buffer, const void *bytes, size_t size)
 {
-    if (size == 0)
-        return;
-
     char *place = buffer_reserve(buffer, size);
     if (place == NULL)
         return;
@@ -77,15 +74,6 @@ void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 void buffer_append_text(struct buffer *buffer, const char *text)
 {
     buffer_append(buffer, text, strlen(text));
-}
-
-void buffer_append_byte(struct buffer *buffer, char byte)
-{
-    char *place = buffer_reserve(buffer, 1);
-    if (place == NULL)
-        return;
-    *place = byte;
-    written(buffer, 1);
 }
 
 void buffer_append_format(struct buffer *buffer, const char *format, ...)

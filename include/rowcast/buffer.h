@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 // Invariant: size <= capacity <= maximum. An append that would pass the maximum appends nothing and
 // sets `overflowed`, which stays set until buffer_clear: writers append freely and look once at the
@@ -20,9 +21,28 @@ void buffer_init(struct buffer *buffer, size_t maximum);
 void buffer_release(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer); // keeps the memory
 
-void buffer_append(struct buffer *buffer, const void *bytes, size_t size);
 void buffer_append_text(struct buffer *buffer, const char *text);
-void buffer_append_byte(struct buffer *buffer, char byte);
+void buffer_append_grown(struct buffer *buffer, const void *bytes,
+                         size_t size); // buffer_append without room
+
+// Here, so that what is appended in short pieces costs no call for each.
+static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
+{
+    if (buffer->overflowed || size >= buffer->capacity - buffer->size) {
+        if (size > 0)
+            buffer_append_grown(buffer, bytes, size);
+        return;
+    }
+    memcpy(buffer->bytes + buffer->size, bytes, size);
+    buffer->size += size;
+    buffer->wanted = buffer->size;
+}
+
+static inline void buffer_append_byte(struct buffer *buffer, char byte)
+{
+    buffer_append(buffer, &byte, 1);
+}
+
 void buffer_append_format(struct buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -1,6 +1,8 @@
 -- Columns as an event wants them, whatever number type the database chose.
 -- PostgreSQL's small types arrive as numbers, its exact ones (int8, numeric) as strings.
 
+local type, tonumber = type, tonumber
+
 local column = {}
 
 -- Plain digits for a whole number, else the shortest text that reads back as the same number.
