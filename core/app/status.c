@@ -200,6 +200,7 @@ static void write_scripts(const struct status *status, struct buffer *out)
         number(out, "rows", script->rows);
         number(out, "events", script->events);
         number(out, "errors", script->errors);
+        seconds(out, "seconds", script->milliseconds);
         buffer_append_byte(out, '}');
     }
     buffer_append_byte(out, ']');

@@ -7,10 +7,16 @@
 
 #include "rowcast/memory.h"
 
+// In its own arena, so that a small one is a single allocation. The bounds count what comes into it.
 struct transaction *transaction_new(void)
 {
-    struct transaction *transaction = memory_new(sizeof *transaction);
-    arena_init(&transaction->arena);
+    struct arena arena;
+    arena_init(&arena);
+    struct transaction *transaction = arena_new(&arena, sizeof *transaction);
+    transaction->arena = arena;
+    transaction->arena.size = 0;
+    transaction->changes = transaction->few;
+    transaction->change_capacity = TRANSACTION_FEW_CHANGES;
     return transaction;
 }
 
@@ -18,19 +24,27 @@ void transaction_free(struct transaction *transaction)
 {
     if (!transaction)
         return;
-    arena_release(&transaction->arena);
-    free(transaction->changes);
-    free(transaction);
+    struct arena arena = transaction->arena;
+    if (transaction->changes != transaction->few)
+        free(transaction->changes);
+    arena_release(&arena);
+}
+
+static void grow(struct transaction *transaction)
+{
+    bool first = transaction->changes == transaction->few;
+    uint32_t capacity = transaction->change_capacity * 2;
+    transaction->changes =
+        memory_resize(first ? NULL : transaction->changes, capacity * sizeof *transaction->changes);
+    if (first)
+        memcpy(transaction->changes, transaction->few, sizeof transaction->few);
+    transaction->change_capacity = capacity;
 }
 
 struct change *transaction_add(struct transaction *transaction)
 {
-    if (transaction->change_count == transaction->change_capacity) {
-        uint32_t capacity = transaction->change_capacity ? transaction->change_capacity * 2 : 4;
-        transaction->changes =
-            memory_resize(transaction->changes, capacity * sizeof *transaction->changes);
-        transaction->change_capacity = capacity;
-    }
+    if (transaction->change_count == transaction->change_capacity)
+        grow(transaction);
     struct change *change = &transaction->changes[transaction->change_count++];
     memset(change, 0, sizeof *change);
     return change;

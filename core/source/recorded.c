@@ -42,7 +42,33 @@ struct reading {
     char *copy;       // and in the arena of its transaction
 };
 
-#define KEYS(...) ((const char *const[]){__VA_ARGS__})
+// What a line and a change in it may say, in the order in which it is written.
+enum line_key {
+    LINE_LSN,
+    LINE_XID,
+    LINE_TIME,
+    LINE_CHANGES,
+    LINE_MORE,
+    LINE_WHOLE,
+    LINE_FIRST,
+    LINE_COUNT
+};
+enum change_key {
+    KEY_OP,
+    KEY_TABLE,
+    KEY_NEW,
+    KEY_OLD,
+    KEY_UNCHANGED,
+    KEY_TYPED,
+    KEY_PREFIX,
+    KEY_CONTENT,
+    KEY_COUNT
+};
+
+static const char *const line_keys[LINE_COUNT] = {"lsn",  "xid",   "time", "changes",
+                                                  "more", "whole", "first"};
+static const char *const change_keys[KEY_COUNT] = {"op",        "table", "new",    "old",
+                                                   "unchanged", "typed", "prefix", "content"};
 
 static int complain(const struct reading *reading, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -75,28 +101,54 @@ static int complain_of_key(const struct reading *reading, const struct slice *ke
     return result;
 }
 
-// An object whose keys stand there once. Keys that look like misspelt ones of ours are refused;
-// others are somebody's notes.
-static int check_object(const struct reading *reading, const struct slice *object,
+// The number of the key, or `count`. Most lines have their keys in the same order, so the search begins at `next`.
+static size_t number_of(const struct slice *key, const char *const *keys, size_t count, size_t next)
+{
+    for (size_t i = 0; i < count; i++) {
+        size_t at = next + i < count ? next + i : next + i - count;
+        if (slice_is(key, keys[at]))
+            return at;
+    }
+    return count;
+}
+
+// Keys that look like misspelt ones of ours are refused; others are somebody's notes.
+static int check_others(const struct reading *reading, const struct slice *object,
                         const char *const *keys, size_t count)
 {
-    if (!slice_keys_unique(object))
-        return complain(reading, "it has a key twice; remove one");
     const struct slice *member = NULL;
-    while (slice_next(object, &member)) {
-        bool known = false;
-        for (size_t i = 0; i < count && !known; i++)
-            known = slice_is(slice_key(member), keys[i]);
-        if (!known && complain_of_key(reading, slice_key(member), keys, count) < 0)
+    while (slice_next(object, &member))
+        if (number_of(slice_key(member), keys, count, 0) == count &&
+            complain_of_key(reading, slice_key(member), keys, count) < 0)
             return -1;
-    }
     return 0;
 }
 
-// NULL if it is not there or null.
-static const struct slice *given(const struct slice *object, const char *key)
+// Finds the members of an object, whose keys must stand there once: found[i] is that of keys[i], or NULL.
+static int find_members(const struct reading *reading, const struct slice *object,
+                        const char *const *keys, size_t count, const struct slice **found)
 {
-    const struct slice *member = slice_member(object, key);
+    const struct slice *member = NULL;
+    size_t next = 0;
+    bool others = false, twice = false;
+    while (slice_next(object, &member)) {
+        size_t at = number_of(slice_key(member), keys, count, next);
+        if (at == count) {
+            others = true;
+            continue;
+        }
+        twice |= found[at] != NULL;
+        found[at] = member;
+        next = at + 1 < count ? at + 1 : 0;
+    }
+    if (twice || (others && !slice_keys_unique(object)))
+        return complain(reading, "it has a key twice; remove one");
+    return others ? check_others(reading, object, keys, count) : 0;
+}
+
+// NULL if it is not there or null.
+static const struct slice *given(const struct slice *member)
+{
     return member && member->kind != SLICE_NULL ? member : NULL;
 }
 
@@ -281,24 +333,26 @@ static const struct row *make_row(const struct reading *reading, const struct re
 
 // ---- changes ----
 
-static int read_row(const struct reading *reading, const struct slice *change, const char *key,
-                    bool needed, const struct relation *table, const struct row **row)
+static int read_row(const struct reading *reading, const struct slice *const *change,
+                    enum change_key key, bool needed, const struct relation *table,
+                    const struct row **row)
 {
-    const struct slice *object = given(change, key);
+    const struct slice *object = given(change[key]);
     if (!object && !needed)
         return 0;
     if (!object || object->kind != SLICE_OBJECT)
-        return complain(reading, "\"%s\" must be an object of column names and values", key);
+        return complain(reading, "\"%s\" must be an object of column names and values",
+                        change_keys[key]);
     if (!slice_keys_unique(object))
-        return complain(reading, "\"%s\" has a column twice; remove one", key);
-    const struct slice *unchanged = strcmp(key, "new") == 0 ? given(change, "unchanged") : NULL;
-    *row = make_row(reading, table, object, unchanged, given(change, "typed"));
+        return complain(reading, "\"%s\" has a column twice; remove one", change_keys[key]);
+    const struct slice *unchanged = key == KEY_NEW ? given(change[KEY_UNCHANGED]) : NULL;
+    *row = make_row(reading, table, object, unchanged, given(change[KEY_TYPED]));
     return *row ? 0 : -1;
 }
 
-static int check_unchanged(const struct reading *reading, const struct slice *change)
+static int check_unchanged(const struct reading *reading, const struct slice *const *change)
 {
-    const struct slice *names = given(change, "unchanged"), *name = NULL;
+    const struct slice *names = given(change[KEY_UNCHANGED]), *name = NULL;
     if (!names)
         return 0;
     bool strings = names->kind == SLICE_ARRAY;
@@ -307,9 +361,9 @@ static int check_unchanged(const struct reading *reading, const struct slice *ch
     return strings ? 0 : complain(reading, "\"unchanged\" must be a list of column names");
 }
 
-static int check_typed(const struct reading *reading, const struct slice *change)
+static int check_typed(const struct reading *reading, const struct slice *const *change)
 {
-    const struct slice *typed = given(change, "typed"), *word = NULL;
+    const struct slice *typed = given(change[KEY_TYPED]), *word = NULL;
     if (!typed)
         return 0;
     struct type_shape ignored;
@@ -322,10 +376,10 @@ static int check_typed(const struct reading *reading, const struct slice *change
 }
 
 // "public.trades", or "trades" for the same.
-static int read_table(const struct reading *reading, const struct slice *change,
+static int read_table(const struct reading *reading, const struct slice *const *change,
                       const struct relation **table)
 {
-    const struct slice *member = slice_member(change, "table");
+    const struct slice *member = change[KEY_TABLE];
     size_t size = 0;
     bool named = member && member->kind == SLICE_STRING;
     char *name = named ? (char *)keep_string(reading, member, &size) : NULL;
@@ -339,10 +393,10 @@ static int read_table(const struct reading *reading, const struct slice *change,
     return 0;
 }
 
-static int read_message(struct reading *reading, const struct slice *object)
+static int read_message(struct reading *reading, const struct slice *object,
+                        const struct slice *const *members)
 {
-    const struct slice *prefix = slice_member(object, "prefix");
-    const struct slice *content = slice_member(object, "content");
+    const struct slice *prefix = members[KEY_PREFIX], *content = members[KEY_CONTENT];
     if (!content || content->kind != SLICE_STRING || (prefix && prefix->kind != SLICE_STRING))
         return complain(reading, "a message has \"prefix\" and \"content\", both strings");
     if (prefix && !slice_is(prefix, "rowcast"))
@@ -355,19 +409,22 @@ static int read_message(struct reading *reading, const struct slice *object)
     return 0;
 }
 
-static int read_table_change(struct reading *reading, const struct slice *object, enum change_op op)
+static int read_table_change(struct reading *reading, const struct slice *object,
+                             const struct slice *const *members, enum change_op op)
 {
     struct change *change = parts_add(&reading->reader->parts);
     keep_change(reading, object);
     change->op = op;
     bool has_new = op == CHANGE_INSERT || op == CHANGE_UPDATE;
     bool has_old = op == CHANGE_UPDATE || op == CHANGE_DELETE;
-    if (check_unchanged(reading, object) < 0 || check_typed(reading, object) < 0 ||
-        read_table(reading, object, &change->relation) < 0)
+    if (check_unchanged(reading, members) < 0 || check_typed(reading, members) < 0 ||
+        read_table(reading, members, &change->relation) < 0)
         return -1;
-    if (has_new && read_row(reading, object, "new", true, change->relation, &change->new_row) < 0)
+    if (has_new &&
+        read_row(reading, members, KEY_NEW, true, change->relation, &change->new_row) < 0)
         return -1;
-    if (has_old && read_row(reading, object, "old", false, change->relation, &change->old_row) < 0)
+    if (has_old &&
+        read_row(reading, members, KEY_OLD, false, change->relation, &change->old_row) < 0)
         return -1;
     const struct row *row = change->new_row ? change->new_row : change->old_row;
     change->relation = row ? row->relation : change->relation;
@@ -376,18 +433,17 @@ static int read_table_change(struct reading *reading, const struct slice *object
 
 static int read_change(struct reading *reading, const struct slice *object)
 {
-    const char *const *keys =
-        KEYS("op", "table", "new", "old", "unchanged", "typed", "prefix", "content");
+    const struct slice *members[KEY_COUNT] = {NULL};
     if (object->kind != SLICE_OBJECT)
         return complain(reading, "it must be an object with \"op\" and \"table\"");
-    if (check_object(reading, object, keys, 8) < 0)
+    if (find_members(reading, object, change_keys, KEY_COUNT, members) < 0)
         return -1;
-    const struct slice *name = slice_member(object, "op");
+    const struct slice *name = members[KEY_OP];
     bool string = name && name->kind == SLICE_STRING;
     for (enum change_op op = CHANGE_INSERT; string && op <= CHANGE_MESSAGE; op++) {
         if (slice_is(name, change_op_name(op))) {
-            return op == CHANGE_MESSAGE ? read_message(reading, object)
-                                        : read_table_change(reading, object, op);
+            return op == CHANGE_MESSAGE ? read_message(reading, object, members)
+                                        : read_table_change(reading, object, members, op);
         }
     }
     char op[64] = "";
@@ -397,9 +453,9 @@ static int read_change(struct reading *reading, const struct slice *object)
                     "\"op\" must be insert, update, delete, truncate or message, not \"%s\"", op);
 }
 
-static int read_changes(struct reading *reading, const struct slice *line)
+static int read_changes(struct reading *reading, const struct slice *changes)
 {
-    const struct slice *changes = slice_member(line, "changes"), *change = NULL;
+    const struct slice *change = NULL;
     if (!changes || changes->kind != SLICE_ARRAY) {
         return complain(reading,
                         "\"changes\" must be there: a list of changes, which may be empty");
@@ -425,9 +481,10 @@ struct head {
     uint32_t first; // position of the line's first change in the transaction
 };
 
-static int read_lsn(const struct reading *reading, const struct slice *line, struct head *head)
+static int read_lsn(const struct reading *reading, const struct slice *const *line,
+                    struct head *head)
 {
-    const struct slice *lsn = given(line, "lsn");
+    const struct slice *lsn = given(line[LINE_LSN]);
     char text[32];
     head->lsn = reading->reader->line;
     head->has_lsn = lsn != NULL;
@@ -455,36 +512,38 @@ static double parse_number(const struct slice *number)
     return strtod(text, NULL);
 }
 
-static int read_count(const struct reading *reading, const struct slice *line, const char *key,
-                      uint32_t maximum, uint32_t *count)
+static int read_count(const struct reading *reading, const struct slice *const *line,
+                      enum line_key key, uint32_t maximum, uint32_t *count)
 {
-    const struct slice *given_count = given(line, key);
+    const struct slice *given_count = given(line[key]);
     if (!given_count)
         return 0;
     bool number = given_count->kind == SLICE_INTEGER || given_count->kind == SLICE_REAL;
     double value = number ? parse_number(given_count) : -1;
     if (!(value >= 0 && value <= maximum) || value != (double)(uint32_t)value) {
-        return complain(reading, "\"%s\" must be a whole number from 0 to %" PRIu32, key, maximum);
+        return complain(reading, "\"%s\" must be a whole number from 0 to %" PRIu32, line_keys[key],
+                        maximum);
     }
     *count = (uint32_t)value;
     return 0;
 }
 
-static int read_switch(const struct reading *reading, const struct slice *line, const char *key,
-                       const char *meaning, bool *on)
+static int read_switch(const struct reading *reading, const struct slice *const *line,
+                       enum line_key key, const char *meaning, bool *on)
 {
-    const struct slice *value = slice_member(line, key);
+    const struct slice *value = line[key];
     if (!value)
         return 0;
     if (value->kind != SLICE_TRUE && value->kind != SLICE_FALSE)
-        return complain(reading, "\"%s\" must be true (%s) or false", key, meaning);
+        return complain(reading, "\"%s\" must be true (%s) or false", line_keys[key], meaning);
     *on = value->kind == SLICE_TRUE;
     return 0;
 }
 
-static int read_time(const struct reading *reading, const struct slice *line, struct head *head)
+static int read_time(const struct reading *reading, const struct slice *const *line,
+                     struct head *head)
 {
-    const struct slice *time = given(line, "time");
+    const struct slice *time = given(line[LINE_TIME]);
     char text[64];
     if (time && (!short_text(time, text, sizeof text) || clock_parse(text, &head->time) < 0)) {
         return complain(reading, "\"time\" must look like \"2025-11-09T12:00:00.000Z\"; leave it "
@@ -520,32 +579,34 @@ static int go_on(const struct reading *reading, const struct head *head)
     return 0;
 }
 
-static int read_head(const struct reading *reading, const struct slice *line, struct head *head)
+static int read_head(const struct reading *reading, const struct slice *const *line,
+                     struct head *head)
 {
     if (read_lsn(reading, line, head) < 0 || read_time(reading, line, head) < 0 ||
-        read_count(reading, line, "xid", UINT32_MAX, &head->xid) < 0 ||
-        read_count(reading, line, "first", MAX_FIRST, &head->first) < 0)
+        read_count(reading, line, LINE_XID, UINT32_MAX, &head->xid) < 0 ||
+        read_count(reading, line, LINE_FIRST, MAX_FIRST, &head->first) < 0)
         return -1;
-    if (read_switch(reading, line, "whole", "scripts saw all of it at once", &head->whole) < 0)
+    if (read_switch(reading, line, LINE_WHOLE, "scripts saw all of it at once", &head->whole) < 0)
         return -1;
-    return read_switch(reading, line, "more", "the next line goes on with this transaction",
+    return read_switch(reading, line, LINE_MORE, "the next line goes on with this transaction",
                        &head->more);
 }
 
 static int read_transaction(struct reading *reading, const struct slice *line, int64_t now)
 {
-    const char *const *keys = KEYS("lsn", "xid", "time", "changes", "more", "whole", "first");
+    const struct slice *members[LINE_COUNT] = {NULL};
     struct parts *parts = &reading->reader->parts;
     struct head head = {.time = now, .whole = true};
     if (line->kind != SLICE_OBJECT)
         return complain(reading, "it must be a JSON object: {\"changes\":[...]}");
-    if (check_object(reading, line, keys, 7) < 0 || read_head(reading, line, &head) < 0)
+    if (find_members(reading, line, line_keys, LINE_COUNT, members) < 0 ||
+        read_head(reading, members, &head) < 0)
         return -1;
     if ((parts->open ? go_on(reading, &head) : begin(reading, &head)) < 0)
         return -1;
     if (head.first > parts->next_index)
         parts->next_index = head.first;
-    if (read_changes(reading, line) < 0)
+    if (read_changes(reading, members[LINE_CHANGES]) < 0)
         return -1;
     if (!head.more)
         parts_end(parts, 0);

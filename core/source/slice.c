@@ -388,10 +388,12 @@ bool slice_keys_unique(const struct slice *object)
     while (slice_next(object, &member)) {
         if (count == FEW_KEYS)
             return many_keys_unique(object);
+        const struct slice *key = slice_key(member);
         for (size_t i = 0; i < count; i++)
-            if (slice_equal(keys[i], slice_key(member)))
+            if ((keys[i]->size == key->size || keys[i]->escaped || key->escaped) &&
+                slice_equal(keys[i], key))
                 return false;
-        keys[count++] = slice_key(member);
+        keys[count++] = key;
     }
     return true;
 }

@@ -83,6 +83,7 @@ struct change {
 // The bounds within which a transaction is handed over whole, so that ctx.rows sees siblings. Beyond
 // them it comes in parts: what was collected up to there, then smaller ones. Functions of the stream alone, so ids
 // stay equal everywhere.
+#define TRANSACTION_FEW_CHANGES 4
 #define TRANSACTION_MAX_CHANGES 10000
 #define TRANSACTION_MAX_BYTES (32u << 20)
 #define TRANSACTION_PART_CHANGES 1000
@@ -98,8 +99,9 @@ struct transaction {
     int64_t time;     // commit, microseconds since 1970
     struct change *changes; // in order; a part begins where the last one ended
     uint32_t change_count, change_capacity;
-    bool whole; // every change of the transaction is here
-    bool last;  // the transaction ends with this part
+    bool whole;                                 // every change of the transaction is here
+    bool last;                                  // the transaction ends with this part
+    struct change few[TRANSACTION_FEW_CHANGES]; // the first `changes`
 };
 
 struct transaction *transaction_new(void);

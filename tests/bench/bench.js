@@ -283,20 +283,81 @@ function recorded(rows) {
     return file;
 }
 
-async function replay() {
-    const scripts = ['--scripts', path.join(ROOT, 'scripts')];
-    const preload = { env: { LD_PRELOAD: path.join(TOOLS, 'allocations.so') } };
-    const sink = (file) => ['-c', '"$@" >/dev/null', 'bash', BINARY, 'replay', file, ...scripts];
+const SCRIPTS = path.join(ROOT, 'scripts');
+const preload = { env: { LD_PRELOAD: path.join(TOOLS, 'allocations.so') } };
+
+// { read: [nanoseconds, allocations], script: … } a row, the second only where allocations are counted.
+async function stages(file, env) {
+    const { out } = await run(path.join(ROOT, 'build', 'stages'), [file, SCRIPTS, `${ROWS}`], env);
+    const lines = out.trim().split('\n').map((line) => line.split(' '));
+    return Object.fromEntries(lines.map(([name, ...figures]) => [name, figures.map(Number)]));
+}
+
+async function script() {
     const file = recorded(ROWS);
     const runs = [];
-    for (let pair = 0; pair < PAIRS; pair++) runs.push(await run('bash', sink(file)));
+    for (let pair = 0; pair < PAIRS; pair++) runs.push(await stages(file));
+    const counted = await stages(file, preload);
+    const told = (name) => `${spread(runs.map((run) => 1e9 / run[name][0]))}`;
+    say(`script: ${ROWS} one-row transactions of trades, ${PAIRS} runs, min / median / max, a second of one core`);
+    say(`  rows in memory to framed events  ${told('script')}   (goal: 400000)`);
+    say(`  lines of JSON to rows in memory  ${told('read')}`);
+    say(`  allocations an event             ${round(counted.script[1])} (the row: ${round(counted.read[1])})`);
+}
+
+// CPU seconds of the brain's thread alone for recorded rows that go to the history and to a worker, whose client has
+// subscribed to all topics but wants none of these events: its socket is not what is measured.
+async function routed(file) {
+    const args = ['--source', '-', '--scripts', SCRIPTS, '--port', '0', '--host', '127.0.0.1', '--admin', 'off', '--workers', '1'];
+    const child = spawn(BINARY, args, { env: environment({}), stdio: ['pipe', 'ignore', 'pipe'] });
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
+    const logged = async (pattern) => {
+        for (let waited = 0; !pattern.test(log); waited += 10) {
+            if (child.exitCode !== null || waited > LIMIT * 1000) throw new Error(`the router does not run\n${log}`);
+            await sleep(10);
+        }
+        return pattern.exec(log);
+    };
+    const cpu = () => {
+        const fields = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+        return (Number(fields[11]) + Number(fields[12])) / TICKS;
+    };
+    try {
+        const [, port] = await logged(/"port":(\d+)/);
+        const client = await Client.connect(`ws://127.0.0.1:${port}`, {});
+        const markets = Array.from({ length: 100 }, (_, n) => `market-${n}`);
+        let confirmed = 0;
+        client.socket.on('message', () => confirmed++);
+        client.socket.send(JSON.stringify({ action: 'subscribe', market_ids: markets, events: ['none'] }));
+        while (confirmed < markets.length) await sleep(10);
+        const before = cpu();
+        fs.createReadStream(file).pipe(child.stdin);
+        await logged(/"event":"source_ended"/);
+        const spent = cpu() - before;
+        client.socket.terminate();
+        return spent;
+    } finally {
+        child.kill('SIGKILL');
+    }
+}
+
+async function replay() {
+    const sink = (file) => ['-c', '"$@" >/dev/null', 'bash', BINARY, 'replay', file, '--scripts', SCRIPTS];
+    const file = recorded(ROWS);
+    const [printed, brains] = [[], []];
+    for (let pair = 0; pair < PAIRS; pair++) {
+        printed.push(ROWS / (await run('bash', sink(file))).cpu);
+        brains.push(ROWS / (await routed(file)));
+    }
     const counts = [];
     for (const rows of [1000, 11000]) {
         const { err } = await run('bash', sink(recorded(rows)), preload);
         counts.push(Math.max(...[...err.matchAll(/allocations: (\d+)/g)].map(([, text]) => Number(text))));
     }
-    say(`replay: ${ROWS} one-row transactions, ${PAIRS} runs, min / median / max`);
-    say(`  events a second of one core      ${spread(runs.map(({ cpu }) => ROWS / cpu))}   (goal: 300000)`);
+    say(`replay: ${ROWS} one-row transactions, ${PAIRS} runs, min / median / max, events a second of one core`);
+    say(`  the router: lines to the worker  ${spread(brains)}   (goal: 300000)`);
+    say(`  rowcast replay: lines to lines   ${spread(printed)}`);
     say(`  allocations a transaction        ${round((counts[1] - counts[0]) / 10000)}`);
 }
 
@@ -361,6 +422,7 @@ const scenarios = {
     single: () => compare('single', ROWS, single(ROWS), 0.8),
     large: () => compare('large', 500000, `begin; ${large(250000)}; commit; begin; ${large(250000)}; commit`, 0.5),
     million,
+    script,
     replay,
     latency,
     fanout: () => fanout(PAIRS, { say, spread, write: values.write, circumstances }),
