@@ -72,8 +72,7 @@ static void keep_failure(void *user, const struct change *change, const char *sc
     snprintf(fixture->json, sizeof fixture->json, "%s", message);
 }
 
-// Runs the body on a row whose json column `v` is this, and returns the `v` of the event.
-static const char *of_body(struct fixture *fixture, const char *json, const char *body)
+static void load_body(struct fixture *fixture, const char *body)
 {
     char path[96];
     struct fault fault;
@@ -87,6 +86,11 @@ static const char *of_body(struct fixture *fixture, const char *json, const char
     fixture->script = NULL;
     if (script_load(&fixture->script, fixture->folder, &limits, &fault) != 0)
         fail_msg("%s", fault.text);
+}
+
+// Runs a row whose json column `v` is this, and returns the `v` of the event.
+static const char *of_row(struct fixture *fixture, const char *json)
+{
     struct transaction *transaction = transaction_new();
     struct relation *relation = relation_new(&transaction->arena, "public", "t", 1);
     relation->columns[0] = (struct column){.name = "v", .name_size = 1, .type = COLUMN_JSON};
@@ -103,6 +107,12 @@ static const char *of_body(struct fixture *fixture, const char *json, const char
     script_transaction(fixture->script, transaction, &base, &sink);
     transaction_free(transaction);
     return fixture->json;
+}
+
+static const char *of_body(struct fixture *fixture, const char *json, const char *body)
+{
+    load_body(fixture, body);
+    return of_row(fixture, json);
 }
 
 // The JSON of a Lua expression.
@@ -306,6 +316,42 @@ static void cjson_decodes_what_clients_say(void **state)
     writes(*state, "cjson.decode(('['):rep(8) .. '1' .. (']'):rep(8))", "[[[[[[[[1]]]]]]]]");
 }
 
+// The order of a set of keys is remembered by their addresses: those of rows before have gone, and others stand where
+// they stood.
+static void keys_of_other_rows_are_not_taken_for_those_of_this_one(void **state)
+{
+    load_body(*state, "local a, b, v = 'a' .. new.v, 'b' .. new.v, {} "
+                      "for i = 1, 4 do v[i] = { [b] = 2, [a] = 1 } end "
+                      "for i = 1, 60 do a = ('x'):rep(20000 + i) end " // so that they are collected
+                      "return { type = 't', topic = 'x', v = v }");
+    for (int row = 1000; row < 1300; row++) {
+        char json[16], expected[400], one[64];
+        snprintf(json, sizeof json, "%d", row);
+        snprintf(one, sizeof one, "{\"a%d\":1,\"b%d\":2}", row, row);
+        snprintf(expected, sizeof expected, "[%s,%s,%s,%s]", one, one, one, one);
+        assert_string_equal(of_row(*state, json), expected);
+    }
+}
+
+static void keys_are_in_order_in_whatever_order_they_are_set(void **state)
+{
+    const char *body = "local list = {} "
+                       "for i = 1, 9 do "
+                       "  local a, b, one, other = 'k' .. i % 3, 'a' .. i % 7, {}, {} "
+                       "  one[a] = 1 one[b] = 2 other[b] = 2 other[a] = 1 "
+                       "  list[i] = { one, other, { [7] = i, ['\"'] = 0 } } "
+                       "end "
+                       "return { type = 't', topic = 'x', v = list }";
+    char expected[2048], *at = expected;
+    for (int i = 1; i <= 9; i++) {
+        char pair[64];
+        snprintf(pair, sizeof pair, "{\"a%d\":2,\"k%d\":1}", i % 7, i % 3);
+        at += sprintf(at, "%c[%s,%s,{\"7\":%d,\"\\\"\":0}]", i == 1 ? '[' : ',', pair, pair, i);
+    }
+    strcpy(at, "]");
+    assert_string_equal(of_body(*state, "null", body), expected);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -321,6 +367,8 @@ int main(void)
         TEST(an_empty_table_is_an_object_unless_it_is_an_array),
         TEST(a_list_is_an_array),
         TEST(keys_are_sorted_bytewise_numbers_first),
+        TEST(keys_of_other_rows_are_not_taken_for_those_of_this_one),
+        TEST(keys_are_in_order_in_whatever_order_they_are_set),
         TEST(null_is_kept_and_nil_is_not),
         TEST(what_json_cannot_say_is_refused),
         TEST(nesting_has_a_limit),
