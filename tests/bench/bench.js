@@ -350,15 +350,9 @@ async function replay() {
         printed.push(ROWS / (await run('bash', sink(file))).cpu);
         brains.push(ROWS / (await routed(file)));
     }
-    const counts = [];
-    for (const rows of [1000, 11000]) {
-        const { err } = await run('bash', sink(recorded(rows)), preload);
-        counts.push(Math.max(...[...err.matchAll(/allocations: (\d+)/g)].map(([, text]) => Number(text))));
-    }
     say(`replay: ${ROWS} one-row transactions, ${PAIRS} runs, min / median / max, events a second of one core`);
     say(`  the router: lines to the worker  ${spread(brains)}   (goal: 300000)`);
     say(`  rowcast replay: lines to lines   ${spread(printed)}`);
-    say(`  allocations a transaction        ${round((counts[1] - counts[0]) / 10000)}`);
 }
 
 async function latency() {
