@@ -99,9 +99,8 @@ static void gather_scripts(const struct router *router, struct status *status)
     for (size_t i = 0; i < status->table_count; i++) {
         const char *file = script_name(router->script, script_table_file(router->script, i));
         figures = figures_of(router, file);
-        int64_t milliseconds = (int64_t)(counter_read(&figures->seconds.sum) / 1000000);
         tables[i] = (struct status_script){file, figures->rows, figures->events, figures->errors,
-                                           milliseconds};
+                                           counter_read(&figures->seconds.sum)};
     }
 }
 

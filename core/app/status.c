@@ -200,7 +200,8 @@ static void write_scripts(const struct status *status, struct buffer *out)
         number(out, "rows", script->rows);
         number(out, "events", script->events);
         number(out, "errors", script->errors);
-        seconds(out, "seconds", script->milliseconds);
+        key(out, "seconds");
+        buffer_append_format(out, "%.6f", (double)script->nanoseconds / 1e9);
         buffer_append_byte(out, '}');
     }
     buffer_append_byte(out, ']');

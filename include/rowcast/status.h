@@ -43,7 +43,7 @@ struct status_reload {
 struct status_script {
     const char *file; // "tables/depot.bays.lua"
     uint64_t rows, events, errors;
-    int64_t milliseconds; // that its rows took
+    uint64_t nanoseconds; // that its rows took
 };
 
 struct status {
