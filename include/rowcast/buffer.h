@@ -28,9 +28,10 @@ void buffer_append_grown(struct buffer *buffer, const void *bytes,
 // Here, so that what is appended in short pieces costs no call for each.
 static inline void buffer_append(struct buffer *buffer, const void *bytes, size_t size)
 {
-    if (buffer->overflowed || size >= buffer->capacity - buffer->size) {
-        if (size > 0)
-            buffer_append_grown(buffer, bytes, size);
+    if (size == 0)
+        return;
+    if (buffer->overflowed || size > buffer->capacity - buffer->size) {
+        buffer_append_grown(buffer, bytes, size);
         return;
     }
     memcpy(buffer->bytes + buffer->size, bytes, size);
