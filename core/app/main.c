@@ -4,69 +4,88 @@
 #include <string.h>
 
 #include "rowcast/commands.h"
+#include "rowcast/manual.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
-
-struct command {
-    const char *name;
-    int (*run)(int argument_count, char **arguments);
-    const char *usage, *summary;
-};
 
 static int command_version(int argument_count, char **arguments);
 static int command_help(int argument_count, char **arguments);
 
 static const struct command commands[] = {
-    {"serve", command_serve, "rowcast [serve] [--print-config] [SETTING...]",
-     "routes row changes to WebSocket clients"},
-    {"check", command_check, "rowcast check [SETTING...]", "loads all scripts without serving"},
-    {"replay", command_replay, "rowcast replay FILE [--scripts DIR]",
-     "runs recorded rows through the scripts, prints the events"},
-    {"record", command_record, "rowcast record FILE [--count N] [--force] [SETTING...]",
-     "writes the raw transactions of the database as recorded rows"},
-    {"db", command_db, "rowcast db setup|status|drop [--dry-run] [--identity-full] [SETTING...]",
-     "makes, shows or drops publication and slot"},
-    {"healthcheck", command_healthcheck, "rowcast healthcheck [SETTING...]",
-     "asks the router that runs here for /ready; exit 0 or 1"},
-    {"tail", command_tail,
-     "rowcast tail [--topic NAME] [--type NAME] [--since ID] [--admin ADDRESS]",
-     "prints the events of the router that runs here, as they come"},
-    {"version", command_version, "rowcast version", "prints the version"},
-    {"help", command_help, "rowcast help", "prints this"},
+    {"serve",
+     command_serve,
+     "rowcast [serve] [--print-config] [SETTING...]",
+     "routes row changes to WebSocket clients",
+     "It changes nothing in the database; where publication or slot are missing it says so with the command, stays unready "
+     "and tries again.",
+     NULL,
+     {{"--print-config", NULL,
+       "shows each setting and where it came from, and what memory they add up to"}}},
+    {"check",
+     command_check,
+     "rowcast check [SETTING...]",
+     "loads all scripts without serving",
+     NULL,
+     NULL,
+     {{0}}},
+    {"replay",
+     command_replay,
+     "rowcast replay FILE [SETTING...]",
+     "runs recorded rows through the scripts, prints the events",
+     "--scripts DIR picks other scripts.",
+     NULL,
+     {{0}}},
+    {"record",
+     command_record,
+     "rowcast record FILE [--count N] [--force] [SETTING...]",
+     "writes the raw transactions of the database as recorded rows",
+     "It reads through a temporary slot of its own, until SIGINT or SIGTERM.",
+     NULL,
+     {{"--count", "N", "ends after N transactions"}, {"--force", NULL, "replaces the file"}}},
+    {"db",
+     command_db,
+     "rowcast db setup|status|drop [--dry-run] [--identity-full] [SETTING...]",
+     "makes, shows or drops publication and slot",
+     "status exits with 0 if all is in place, else with 1, and names the command that mends it.",
+     "setup status drop",
+     {{"--dry-run", NULL, "shows the SQL, and runs none of it"},
+      {"--identity-full", NULL,
+       "gives tables that lack a replica identity the FULL one, instead of refusing them"}}},
+    {"healthcheck",
+     command_healthcheck,
+     "rowcast healthcheck [SETTING...]",
+     "asks the router that runs here for /ready; exit 0 or 1",
+     NULL,
+     NULL,
+     {{0}}},
+    {"tail",
+     command_tail,
+     "rowcast tail [--topic NAME] [--type NAME] [--since ID] [SETTING...]",
+     "prints the events of the router that runs here, as they come",
+     "It asks the admin port, which the setting admin names.",
+     NULL,
+     {{"--topic", "NAME", "only events of this topic"},
+      {"--type", "NAME", "only events of this type"},
+      {"--since", "ID", "begins behind this event, if it is still known"}}},
+    {"version", command_version, "rowcast version", "prints the version", NULL, NULL, {{0}}},
+    {"help",
+     command_help,
+     "rowcast help [COMMAND|FILE]",
+     "prints this, or more of one command, or a file",
+     NULL,
+     "",
+     {{0}}},
 };
 
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static const struct manual manual = {commands, COMMAND_COUNT};
 
 static int command_version(int argument_count, char **arguments)
 {
     (void)argument_count;
     (void)arguments;
     printf("rowcast %s\n", ROWCAST_VERSION);
-    return EXIT_FINE;
-}
-
-static int command_help(int argument_count, char **arguments)
-{
-    (void)argument_count;
-    (void)arguments;
-    printf("rowcast %s: PostgreSQL row changes to WebSocket clients, by Lua scripts\n\nCommands:\n",
-           ROWCAST_VERSION);
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  %-11s %s\n", commands[i].name, commands[i].summary);
-    printf(
-        "\nSettings, as flag and environment variable (--config FILE reads key = value lines):\n");
-    settings_help(stdout);
-    printf("\n'rowcast COMMAND --help' says more of one command.\n");
-    return EXIT_FINE;
-}
-
-static int help_of(const struct command *command)
-{
-    printf("%s\n\n  %s\n", command->usage, command->summary);
-    if (command->run == command_version || command->run == command_help)
-        return EXIT_FINE;
-    printf("\nSettings:\n");
-    settings_help(stdout);
     return EXIT_FINE;
 }
 
@@ -78,17 +97,42 @@ static const struct command *find(const char *name)
     return NULL;
 }
 
-static int refuse(const char *name)
+static int refuse(const char *name, const char *what, bool or_file)
 {
-    const char *names[COMMAND_COUNT];
+    const char *names[COMMAND_COUNT + 16];
     struct fault fault;
-    for (size_t i = 0; i < COMMAND_COUNT; i++)
-        names[i] = commands[i].name;
-    const char *near = suggest(name, names, COMMAND_COUNT);
+    size_t count = 0;
+    for (; count < COMMAND_COUNT; count++)
+        names[count] = commands[count].name;
+    if (or_file)
+        count += manual_files(names + count, 16);
+    const char *near = suggest(name, names, count);
     fault_set(&fault, EXIT_WRONG_USAGE,
-              "There is no command '%s'%s%s%s; 'rowcast --help' lists them all.", name,
+              "There is no %s '%s'%s%s%s; 'rowcast --help' lists them all.", what, name,
               near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
     return command_fail(&fault);
+}
+
+static int help_of(const struct command *command)
+{
+    manual_help_of(command, stdout);
+    return EXIT_FINE;
+}
+
+static int command_help(int argument_count, char **arguments)
+{
+    struct fault fault;
+    if (argument_count > 1) {
+        fault_set(&fault, EXIT_WRONG_USAGE, "'%s' is one argument too many.", arguments[1]);
+        return command_fail(&fault);
+    }
+    manual_writer *write = argument_count > 0 ? manual_find(arguments[0]) : manual_help;
+    if (!write && find(arguments[0]))
+        return help_of(find(arguments[0]));
+    if (!write)
+        return refuse(arguments[0], "command or file", true);
+    write(&manual, stdout);
+    return EXIT_FINE;
 }
 
 static int is_help(const char *argument)
@@ -108,7 +152,7 @@ int main(int argument_count, char **arguments)
     if (argument_count > 1 && arguments[1][0] != '-') {
         command = find(arguments[1]);
         if (!command)
-            return refuse(arguments[1]);
+            return refuse(arguments[1], "command", false);
         first = 2;
     }
     for (int i = first; i < argument_count; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The settings of contract section 2: one table in settings.c says all there is to say of each.
+// The settings of contract section 2: setting.h says all there is to say of each.
 // Defaults < scripts/config.lua < the file of --config < environment < flags.
 #ifndef ROWCAST_SETTINGS_H
 #define ROWCAST_SETTINGS_H
@@ -66,6 +66,7 @@ struct settings_flag {
 // Reads all layers. `arguments` are those behind the command's name; what is neither a setting nor one
 // of `flags` (name NULL ends them) goes to `operands` (at most `operand_limit`; more is wrong usage).
 // 0, or -1 with a sentence. settings_release in both cases.
+// In the file a `#` at the beginning of a word begins a comment; what is said twice is as said last.
 int settings_read(struct settings *settings, int argument_count, char **arguments,
                   const struct settings_flag *flags, const char **operands, int operand_limit,
                   struct fault *fault);
@@ -88,10 +89,10 @@ void settings_each_unknown(void (*each)(void *user, const char *name, const char
 // The limits of a script VM that they add up to.
 struct script_limits settings_script_limits(const struct settings *settings);
 
-// One line a setting: key = value, and where it came from. Secrets are masked.
+// One line a setting: key = value, and where it came from, as a settings file could have it. Secrets are masked.
 void settings_print(const struct settings *settings, FILE *out);
 
-// The settings part of --help.
-void settings_help(FILE *out);
+// Whether somebody chose the value, rather than the table or the machine.
+bool settings_given(const struct settings *settings, const char *key);
 
 #endif

@@ -233,7 +233,7 @@ describe('the command line', () => {
             },
         });
         const file = path.join(folder(t), 'rowcast.conf');
-        fs.writeFileSync(file, 'max_queue = 3MiB # of the file\nhistory = 3MiB\nslot = file\n'.replace(' # of the file', ''));
+        fs.writeFileSync(file, 'max_queue = 3MiB # of the file\nhistory = 3MiB\nslot = file\n');
         const env = { ROWCAST_SCRIPTS: scripts, ROWCAST_HISTORY: '4MiB', ROWCAST_SLOT: 'environment' };
         const { code, stdout } = await run(['--print-config', '--config', file, '--slot=flag'], { env });
         assert.equal(code, 0);
@@ -242,7 +242,7 @@ describe('the command line', () => {
         );
         assert.deepEqual(shown.workers, ['1', 'config.lua']);
         assert.deepEqual(shown.publication, ['lua', 'config.lua']);
-        assert.deepEqual(shown.max_queue, ['3MiB', file]);
+        assert.deepEqual(shown.max_queue, ['3MiB', `${file}:1`]);
         assert.deepEqual(shown.history, ['4MiB', 'ROWCAST_HISTORY']);
         assert.deepEqual(shown.slot, ['flag', '--slot']);
         assert.deepEqual(shown.port, ['4001', 'default']);

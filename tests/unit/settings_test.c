@@ -227,6 +227,42 @@ static void an_unknown_key_is_refused_with_its_line(void **state)
             "rowcast.conf:2: there is no setting 'max_que'; did you mean 'max_queue'?");
 }
 
+static void a_comment_begins_where_a_word_could(void **state)
+{
+    struct fixture *fixture = *state;
+    write_file(fixture, "rowcast.conf",
+               "  # port = 1\nport = 2 # not 3\nslot = a#b\t# c\npublication = p\r\n");
+    assert_int_equal(read_line(fixture, "--config CONF"), 0);
+    assert_int_equal(fixture->settings.port, 2);
+    assert_string_equal(fixture->settings.slot, "a#b");
+    assert_string_equal(fixture->settings.publication, "p");
+    assert_true(settings_given(&fixture->settings, "slot"));
+    assert_false(settings_given(&fixture->settings, "history"));
+}
+
+static void a_value_of_the_file_is_refused_with_its_line(void **state)
+{
+    write_file(*state, "rowcast.conf", "\nport = 1\nworkers = many\n");
+    refuses(*state, "--config CONF", EXIT_CONFIGURATION,
+            "rowcast.conf:3): a whole number from 1 to 256 is expected");
+}
+
+static void what_is_no_settings_file_is_refused(void **state)
+{
+    char line[20000];
+    memset(line, 'x', sizeof line);
+    line[sizeof line - 1] = '\0';
+    write_file(*state, "rowcast.conf", line);
+    refuses(*state, "--config CONF", EXIT_CONFIGURATION, "rowcast.conf:1: the line is longer");
+    settings_release(&((struct fixture *)*state)->settings);
+    refuses(*state, "--config /tmp", EXIT_CONFIGURATION, "'/tmp' cannot be read: Is a directory");
+}
+
+static void lists_of_the_scripts_are_no_flags(void **state)
+{
+    refuses(*state, "--paths=/x", EXIT_WRONG_USAGE, "there is no flag '--paths'");
+}
+
 static void an_unknown_key_of_the_scripts_is_refused(void **state)
 {
     write_file(*state, "config.lua", "return { hearbeat = '1s' }");
@@ -302,6 +338,10 @@ int main(void)
         TEST(unknown_variables_are_found),
         TEST(an_unknown_flag_is_refused_with_a_suggestion),
         TEST(an_unknown_key_is_refused_with_its_line),
+        TEST(a_comment_begins_where_a_word_could),
+        TEST(a_value_of_the_file_is_refused_with_its_line),
+        TEST(what_is_no_settings_file_is_refused),
+        TEST(lists_of_the_scripts_are_no_flags),
         TEST(an_unknown_key_of_the_scripts_is_refused),
         TEST(a_broken_config_names_its_line),
         TEST(values_out_of_range_name_key_and_origin),
