@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include "rowcast/capacity.h"
 #include "rowcast/commands.h"
 #include "rowcast/log.h"
 #include "rowcast/memory.h"
@@ -92,7 +93,7 @@ static void close_handle(uv_handle_t *handle, void *unused)
         uv_close(handle, NULL);
 }
 
-static int run(const struct settings *settings)
+static int run(const struct settings *settings, const struct capacity *capacity)
 {
     struct serve serve = {0};
     struct fault fault;
@@ -105,6 +106,7 @@ static int run(const struct settings *settings)
     if (started != 0) {
         code = command_fail(&fault);
     } else {
+        capacity_log(capacity, settings);
         uv_run(&serve.loop, UV_RUN_DEFAULT);
         code = router_exit_code(serve.router);
         router_free(serve.router);
@@ -119,16 +121,20 @@ static int run(const struct settings *settings)
 int command_serve(int argument_count, char **arguments)
 {
     struct settings settings;
+    struct capacity capacity;
     bool print = false;
     const struct settings_flag flags[] = {{"--print-config", &print, NULL}, {0}};
     int code = EXIT_FINE;
+    capacity_raise(&capacity);
+    capacity_measure(&capacity);
     if (command_settings(&settings, argument_count, arguments, flags, NULL, 0, &code) != 0)
         return code;
     if (print) {
         settings_print(&settings, stdout);
+        capacity_print(&capacity, &settings, stdout);
         command_warn();
     } else {
-        code = run(&settings);
+        code = run(&settings, &capacity);
     }
     settings_release(&settings);
     return code;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rowcast/capacity.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 
@@ -312,9 +313,9 @@ static void set_defaults(struct settings *settings)
         if (setting_at(i)->initial)
             set(settings, LAYER_DEFAULT, (int)i, setting_at(i)->initial);
     getrlimit(RLIMIT_NOFILE, &files);
-    // Room beside the clients for listeners, the database and the script files.
     long long descriptors = files.rlim_cur > 10000000 ? 10000000 : (long long)files.rlim_cur;
-    set_format(settings, "max_connections", descriptors > 128 ? descriptors - 64 : descriptors / 2);
+    set_format(settings, "max_connections",
+               descriptors > 128 ? descriptors - CAPACITY_SPARE_FILES : descriptors / 2);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     long long most = setting_at((size_t)setting_find("workers"))->maximum;
     set_format(settings, "workers", cores > most ? most : cores);

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
 #define SEND_BUFFER (128 << 10) // beyond it the queue is ours, bounded and shared
 #define PORT_TRIES 16
 
@@ -214,7 +213,7 @@ static int prepare(int fd, const struct binding *binding)
     if (set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) < 0 || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
         return -errno;
     result = bind_socket(fd, binding);
-    if (result == 0 && listen(fd, BACKLOG) < 0)
+    if (result == 0 && listen(fd, BINDING_BACKLOG) < 0)
         result = -errno;
     return result;
 }

@@ -8,6 +8,8 @@
 #include "rowcast/fault.h"
 
 #define BINDINGS_MAX 8
+#define BINDING_BACKLOG                                                                            \
+    4096 // connections that may wait to be accepted; net.core.somaxconn may allow fewer
 
 struct binding {
     struct sockaddr_storage address;
