@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What those who watch the router are told: /status, /metrics and the log line of SIGUSR1.
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -164,6 +165,20 @@ void router_log_status(const struct router *router)
     gather(router, &status);
     status_log(&status);
     release(&status);
+}
+
+void router_summary(const struct router *router, char text[ROUTER_SUMMARY])
+{
+    const struct health *health = &router->health;
+    const char *wrong = health->draining      ? "draining"
+                        : !health->source_ok  ? health->source
+                        : health->held        ? health->delivery
+                        : !health->scripts_ok ? health->scripts
+                        : health->slot_risky  ? health->slot
+                                              : NULL;
+    snprintf(text, ROUTER_SUMMARY, "%s; clients: %u%s%s", health_word(health),
+             router->server ? server_connections(router->server) : 0, wrong ? "; " : "",
+             wrong ? wrong : "");
 }
 
 // ---- the admin port ----

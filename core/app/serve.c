@@ -9,25 +9,61 @@
 #include "rowcast/commands.h"
 #include "rowcast/log.h"
 #include "rowcast/memory.h"
+#include "rowcast/notify.h"
 #include "rowcast/postgres.h"
 #include "rowcast/router.h"
 
-#define SAME_SIGNAL 3 // milliseconds
+#define SAME_SIGNAL 3    // milliseconds
+#define STATUS_TIME 5000 // milliseconds
 
 struct serve {
     uv_loop_t loop;
     struct router *router;
     uv_signal_t reload, status, terminate, interrupt;
+    struct notify notify;
+    uv_timer_t life; // of the service manager's watchdog
     bool ending;
     uint64_t ending_since; // of the loop's clock
 };
+
+static void tell_status(struct serve *serve)
+{
+    char text[ROUTER_SUMMARY];
+    router_summary(serve->router, text);
+    notify_status(&serve->notify, text);
+}
+
+// On the brain's loop: a brain that is stuck shows no sign of life, and is started anew.
+static void on_life(uv_timer_t *handle)
+{
+    struct serve *serve = container_of(handle, struct serve, life);
+    if (serve->notify.watchdog > 0)
+        notify_alive(&serve->notify);
+    tell_status(serve);
+}
+
+static void start_life(struct serve *serve)
+{
+    uint64_t interval = STATUS_TIME, half = (uint64_t)serve->notify.watchdog / 2;
+    if (half > 0 && half < interval)
+        interval = half;
+    notify_ready(&serve->notify);
+    uv_timer_init(&serve->loop, &serve->life);
+    if (serve->notify.fd >= 0)
+        uv_timer_start(&serve->life, on_life, 0, interval);
+    uv_unref((uv_handle_t *)&serve->life);
+}
 
 static void on_reload(uv_signal_t *handle, int number)
 {
     (void)number;
     struct serve *serve = container_of(handle, struct serve, reload);
-    if (serve->router)
-        router_reload(serve->router);
+    if (!serve->router)
+        return;
+    notify_reloading(&serve->notify);
+    router_reload(serve->router);
+    notify_ready(&serve->notify);
+    tell_status(serve);
 }
 
 static void on_status(uv_signal_t *handle, int number)
@@ -52,6 +88,7 @@ static void end(struct serve *serve)
     serve->ending_since = now;
     if (!serve->router)
         return; // it did not start, and ends anyway
+    notify_stopping(&serve->notify);
     router_drain(serve->router);
 }
 
@@ -99,6 +136,7 @@ static int run(const struct settings *settings, const struct capacity *capacity)
     struct fault fault;
     uv_loop_init(&serve.loop);
     int code = EXIT_FINE;
+    notify_init(&serve.notify);
     // Before anybody can know the port, and with it that there is somebody to signal.
     start_signals(&serve);
     int started = router_start(&serve.router, &serve.loop, settings, &fault);
@@ -107,6 +145,7 @@ static int run(const struct settings *settings, const struct capacity *capacity)
         code = command_fail(&fault);
     } else {
         capacity_log(capacity, settings);
+        start_life(&serve);
         uv_run(&serve.loop, UV_RUN_DEFAULT);
         code = router_exit_code(serve.router);
         router_free(serve.router);
@@ -115,6 +154,7 @@ static int run(const struct settings *settings, const struct capacity *capacity)
     uv_walk(&serve.loop, close_handle, NULL);
     uv_run(&serve.loop, UV_RUN_DEFAULT);
     uv_loop_close(&serve.loop);
+    notify_release(&serve.notify);
     return code;
 }
 

@@ -23,6 +23,10 @@ void router_reload(struct router *router);
 // One log line with what it has: clients, topics, history, memory, health.
 void router_log_status(const struct router *router);
 
+// One line for people: whether it is ready, how many clients it has, and what is wrong.
+#define ROUTER_SUMMARY 640
+void router_summary(const struct router *router, char text[ROUTER_SUMMARY]);
+
 // Unready at once, 1001 to every client, then closes all it has on the loop so that it ends.
 void router_drain(struct router *router);
 
