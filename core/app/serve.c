@@ -14,7 +14,7 @@
 #include "rowcast/router.h"
 
 #define SAME_SIGNAL 3    // milliseconds
-#define STATUS_TIME 5000 // milliseconds
+#define STATUS_TIME 2000 // milliseconds
 
 struct serve {
     uv_loop_t loop;
