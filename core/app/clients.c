@@ -263,3 +263,33 @@ void clients_free(struct clients *clients)
     free((void *)clients->conflation.types);
     free(clients);
 }
+
+// ---- looking back ----
+
+static bool wants(const struct client *client, const struct event *event)
+{
+    for (uint32_t i = 0; i < event->topic_count; i++) {
+        const struct choice *choice = choices_find(&client->choices, event->topics[i]);
+        if (choice && filter_wants(choice->filter, event->type))
+            return true;
+    }
+    return false;
+}
+
+void clients_audience(const struct clients *clients, const struct event *event, uint64_t place,
+                      struct clients_audience *audience)
+{
+    struct client_ref at = {0};
+    struct client *client;
+    *audience = (struct clients_audience){0};
+    while ((client = roster_next(&clients->roster, &at))) {
+        if (!wants(client, event))
+            continue;
+        audience->subscribed++;
+        if (!client->catchup || catchup_place(client->catchup) > place)
+            continue;
+        if (audience->behind < CLIENTS_NAMED)
+            audience->named[audience->behind] = client->id;
+        audience->behind++;
+    }
+}

@@ -27,6 +27,8 @@ struct delivery {
     struct source_identity identity;
     bool muted;
     struct failures failures;
+    const char *newest_script; // that made an event, as it was named,
+    uint16_t script_number;    // and its number in the metrics
 
     struct made *made; // by the transaction under way, where it may still be dropped
     size_t made_count, made_capacity;
@@ -63,6 +65,7 @@ void delivery_set_server(struct delivery *delivery, struct server *server)
 void delivery_set_script(struct delivery *delivery, struct script *script)
 {
     delivery->script = script;
+    delivery->newest_script = NULL;
 }
 
 void delivery_set_shadow(struct delivery *delivery, struct shadow *shadow)
@@ -127,6 +130,18 @@ static void collect(struct delivery *delivery, const struct made *made)
     delivery->made[delivery->made_count++] = *made;
 }
 
+// Mostly the same one makes the next event too.
+static uint16_t number_of(struct delivery *delivery, const char *script)
+{
+    if (script != delivery->newest_script) {
+        const char *name = script_name(delivery->script, script);
+        delivery->script_number =
+            (uint16_t)tally_number(&delivery->config.metrics->scripts, name, strlen(name));
+        delivery->newest_script = script;
+    }
+    return delivery->script_number;
+}
+
 static void take_event(void *user, const struct script_event *source)
 {
     struct delivery *delivery = user;
@@ -136,6 +151,8 @@ static void take_event(void *user, const struct script_event *source)
         .event = {.id = source->id,
                   .type = event_type_hash(source->type, source->type_size),
                   .topic_count = source->topic_count,
+                  .script = number_of(delivery, source->script),
+                  .op = (uint16_t)source->change->op,
                   .frames = {[FORMAT_JSON] = source->frame}},
         .count = tally_at(&delivery->config.metrics->events, source->type, source->type_size),
     };

@@ -116,4 +116,8 @@ void router_watch_again(struct router *router); // once a second
 // is what the next question goes on with; whole: none between was dropped; more: it has more at once.
 struct frame *router_answer_events(const struct router *router, const struct http_request *request);
 
+// Lines for people: what has become of the event that the query names.
+struct frame *router_answer_explain(const struct router *router,
+                                    const struct http_request *request);
+
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What /events answers: the events of the history, in their order, for who looks on.
+// What /events and /explain answer: the events of the history in their order, and what has become of one.
 #include <string.h>
 
 #include "router_state.h"
@@ -103,6 +103,115 @@ struct frame *router_answer_events(const struct router *router, const struct htt
     buffer_append_byte(&body, '\0');
     struct frame *frame = answer_text(200, body.bytes);
     buffer_release(&events);
+    buffer_release(&body);
+    return frame;
+}
+
+// ---- one event ----
+
+// Ids of recorded rows have no more than the position.
+static void append_transaction(const struct event_id *id, struct buffer *out)
+{
+    buffer_append_format(out, "transaction  LSN %X/%X", (unsigned)(id->lsn >> 32),
+                         (unsigned)id->lsn);
+    if (id->timeline > 0)
+        buffer_append_format(out, ", xid %u, timeline %u", id->xid, id->timeline);
+    buffer_append_byte(out, '\n');
+}
+
+static void append_origin(const struct router *router, const struct event *event,
+                          struct buffer *out)
+{
+    const struct event_id *id = &event->id;
+    const char *script = router->metrics.scripts.names[event->script];
+    buffer_append_format(out, "row          change %u of it (%s), by %s as event %u\n", id->change,
+                         change_op_name((enum change_op)event->op), script, id->emit + 1u);
+}
+
+static void append_topics(const struct router *router, const struct event *event,
+                          struct buffer *out)
+{
+    buffer_append_text(out, "topics       ");
+    for (uint32_t i = 0; i < event->topic_count; i++) {
+        buffer_append_text(out, i > 0 ? ", " : "");
+        buffer_append(out, topics_name(&router->topics, event->topics[i]),
+                      topics_name_size(&router->topics, event->topics[i]));
+    }
+    buffer_append_byte(out, '\n');
+}
+
+// What it met is known of the newest events only: none of a stretch that was refilled was published.
+static void append_publication(const struct router *router, uint64_t place, struct buffer *out)
+{
+    uint32_t met;
+    bool known = false;
+    buffer_append_text(out, "published    ");
+    for (uint32_t i = 0; i < server_workers(router->server); i++) {
+        if (!server_met(router->server, i, place, &met))
+            continue;
+        buffer_append_format(out, "%sto %u subscriptions at worker %u", known ? ", " : "", met, i);
+        known = true;
+    }
+    buffer_append_text(out, known ? "\n"
+                                  : "to nobody: none was subscribed, it was read again after a "
+                                    "start, or it is too long ago\n");
+}
+
+static void append_audience(const struct router *router, const struct event *event, uint64_t place,
+                            struct buffer *out)
+{
+    struct clients_audience audience;
+    clients_audience(router->clients, event, place, &audience);
+    buffer_append_format(out, "subscribed   now: %u clients, %u of them have it still to come\n",
+                         audience.subscribed, audience.behind);
+    for (uint32_t i = 0; i < audience.behind && i < CLIENTS_NAMED; i++)
+        buffer_append_format(out, "behind       %s\n", audience.named[i]);
+}
+
+static void append_known(const struct router *router, const struct event *event, uint64_t place,
+                         struct buffer *out)
+{
+    append_origin(router, event, out);
+    append_topics(router, event, out);
+    append_publication(router, place, out);
+    append_audience(router, event, place, out);
+    buffer_append_text(out, "event        ");
+    append_line(out, event->frames[FORMAT_JSON]);
+}
+
+static const char *why_unknown(const struct router *router, const struct event_id *id)
+{
+    bool whole;
+    history_behind(router->history, id, &whole);
+    if (id->epoch != history_position(router->history)->epoch)
+        return "it is of another database or publication, or of other recorded rows";
+    if (event_id_is_position(id))
+        return "that is no event but a position: everything up to that transaction has passed";
+    if (event_id_compare(id, history_position(router->history)) > 0)
+        return "the stream has not come as far as that";
+    return whole
+               ? "there is none with this id: no script made one there, or it is of a log that is gone"
+               : "it has left the history (ROWCAST_HISTORY, ROWCAST_HISTORY_TIME)";
+}
+
+struct frame *router_answer_explain(const struct router *router, const struct http_request *request)
+{
+    char text[EVENT_ID_TEXT_SIZE];
+    struct event_id id;
+    uint64_t place;
+    struct buffer body;
+    if (http_parameter(request->query, "id", text, sizeof text) != HTTP_PARAMETER_FOUND ||
+        event_id_parse(text, strlen(text), &id) != 0)
+        return answer_text(400, "400: /explain?id=ID: the id of an event, as clients get it\n");
+    const struct event *event = history_find(router->history, &id, &place);
+    buffer_init(&body, SIZE_MAX);
+    append_transaction(&id, &body);
+    if (event)
+        append_known(router, event, place, &body);
+    else
+        buffer_append_format(&body, "not here     %s\n", why_unknown(router, &id));
+    buffer_append_byte(&body, '\0');
+    struct frame *frame = answer_text(event ? 200 : 404, body.bytes);
     buffer_release(&body);
     return frame;
 }

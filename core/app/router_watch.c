@@ -14,7 +14,7 @@
 
 #define BODY_MAX (8u << 20)
 #define NOTHING_HERE                                                                               \
-    "404 Not Found: there are /health, /ready, /status (JSON), /metrics (Prometheus) and /events\n"
+    "404 Not Found: there are /health, /ready, /status (JSON), /metrics (Prometheus), /events and /explain\n"
 
 // ---- gathering ----
 
@@ -257,6 +257,8 @@ static struct frame *respond(void *user, const struct http_request *request)
         return answer_health(router);
     if (http_is(request->path, "/status"))
         return answer_status(router, false);
+    if (http_is(request->path, "/explain"))
+        return router_answer_explain(router, request);
     if (http_is(request->path, "/events"))
         return router_answer_events(router, request);
     if (!http_is(request->path, "/metrics"))

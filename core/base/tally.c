@@ -81,10 +81,15 @@ static size_t number_new(struct tally *tally, const char *name, size_t size)
     return number;
 }
 
-void *tally_at(struct tally *tally, const char *name, size_t size)
+size_t tally_number(struct tally *tally, const char *name, size_t size)
 {
     uint64_t *number = map_get(&tally->numbers, name, size);
-    return tally->items[number ? *number : number_new(tally, name, size)];
+    return number ? *number : number_new(tally, name, size);
+}
+
+void *tally_at(struct tally *tally, const char *name, size_t size)
+{
+    return tally->items[tally_number(tally, name, size)];
 }
 
 const void *tally_find(const struct tally *tally, const char *name, size_t size)

@@ -38,6 +38,11 @@ void catchup_release(struct catchup *catchup)
     *catchup = (struct catchup){0};
 }
 
+uint64_t catchup_place(const struct catchup *catchup)
+{
+    return catchup->count > 0 ? catchup->heap[0].place : catchup->from;
+}
+
 // ---- the heap ----
 
 static void swap(struct strand *a, struct strand *b)

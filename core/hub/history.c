@@ -517,6 +517,19 @@ uint64_t history_behind(const struct history *history, const struct event_id *id
     return first;
 }
 
+const struct event *history_find(const struct history *history, const struct event_id *id,
+                                 uint64_t *place)
+{
+    bool whole;
+    *place = history_behind(history, id, &whole) - 1;
+    if (*place < history->entries.first || *place >= history->entries.behind)
+        return NULL;
+    const struct event *event = &entry_at(history, *place)->event;
+    bool same = id->epoch == event->id.epoch && id->xid == event->id.xid &&
+                id->stamp == event->id.stamp && event_id_compare(id, &event->id) == 0;
+    return same ? event : NULL;
+}
+
 const struct event_id *history_dropped(const struct history *history, uint32_t topic)
 {
     return &history->evicted[evicted_slot(history, topic)].id;

@@ -8,12 +8,14 @@ void hand_init(struct hand *hand)
 {
     memset(hand, 0, sizeof *hand);
     fifo_init(&hand->orders, sizeof(struct order));
+    hand->ledger = ledger_new();
 }
 
 void hand_release(struct hand *hand)
 {
     orders_release(fifo_first(&hand->orders), hand->orders.count);
     fifo_release(&hand->orders);
+    ledger_free(hand->ledger);
 }
 
 void hand_give(struct hand *hand, struct order order)

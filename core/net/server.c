@@ -321,6 +321,12 @@ uint32_t server_workers(const struct server *server)
     return server->workers;
 }
 
+bool server_met(const struct server *server, uint32_t worker, uint64_t place,
+                uint32_t *subscriptions)
+{
+    return ledger_find(server->hands[worker].ledger, place, subscriptions);
+}
+
 const struct traffic *server_traffic(const struct server *server, uint32_t worker)
 {
     return &server->hands[worker].traffic;
@@ -462,6 +468,7 @@ static int start_workers(struct server *server, const struct server_config *conf
                                        .reports = server->inbox,
                                        .quiet = &server->quiet};
         worker.hall.traffic = &server->hands[i].traffic;
+        worker.ledger = server->hands[i].ledger;
         if (open_sockets(&worker, bindings, fault) < 0)
             return -1;
         server->hands[i].worker = worker_start(&worker, fault);

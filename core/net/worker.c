@@ -44,7 +44,8 @@ struct worker {
     uint32_t owed;        // connections to be written to before the next orders
     uint32_t handled;     // orders since the last report
     uint32_t newest;      // subscription carried out, see interest.h
-    struct fifo commits;  // int64_t, of transactions not yet written; see ORDER_COMMITTED
+    struct ledger *ledger;
+    struct fifo commits; // int64_t, of transactions not yet written; see ORDER_COMMITTED
 
     bool draining, done;
     struct goodbye goodbye;
@@ -273,6 +274,7 @@ static uint32_t hold(struct worker *worker, const struct order *order)
                                       .frame = order->frame},
                 1);
     subscribers_of(&worker->crowd.hall.subscribers, order->topic, &count);
+    ledger_note(worker->ledger, order->serial, count);
     return count;
 }
 
@@ -576,6 +578,7 @@ static struct worker *worker_new(const struct worker_config *config, struct faul
     fifo_init(&worker->events, sizeof(struct publication));
     fifo_init(&worker->commits, sizeof(int64_t));
     fanout_init(&worker->fanout);
+    worker->ledger = config->ledger;
     outbox_init(&worker->outbox, config->number, config->reports);
     result = crowd_init(&worker->crowd, &worker->loop, &config->hall, &hall_events, worker);
     if (result < 0) {

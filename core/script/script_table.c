@@ -328,10 +328,13 @@ static int skip_body(lua_State *lua)
         function_position(lua, 2));
 }
 
-static void deliver(struct script *script, const struct script_sink *sink)
+static void deliver(struct script *script, const struct change *change, const char *file,
+                    const struct script_sink *sink)
 {
     for (size_t i = 0; i < script->event_count; i++) {
         struct script_event *event = &script->events[i];
+        event->change = change;
+        event->script = file;
         event->type = script->names.bytes + (size_t)event->type;
         for (uint32_t j = 0; j < event->topic_count; j++)
             event->topics[j].name = script->names.bytes + (size_t)event->topics[j].name;
@@ -389,7 +392,7 @@ static void run_change(struct script *script, struct row_run *run, const struct 
         script->skipped_count > 0 && script_skips(script, &run->id) ? skip_body : change_body;
     if (vm_run(script->vm, body, run, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0) {
         run->stretch.events += script->event_count;
-        deliver(script, sink);
+        deliver(script, run->change, table->file, sink);
         return;
     }
     drop_events(script);

@@ -41,6 +41,9 @@ void catchup_init(struct catchup *catchup, const struct history *history, uint64
                   struct conflation conflation);
 void catchup_release(struct catchup *catchup);
 
+// Its client has had everything before this place, or never will.
+uint64_t catchup_place(const struct catchup *catchup);
+
 // What a resume has missed comes too: from the cursor on, before the place `until`, with a filter of its
 // own (taken over; NULL: all types), without what is `seen` (NULL: nothing is). Never conflated.
 void catchup_add(struct catchup *catchup, struct history_cursor cursor, uint64_t until,

@@ -69,6 +69,18 @@ void clients_tick(struct clients *clients, uint64_t now, bool connected);
 uint64_t clients_subscriptions(const struct clients *clients);
 uint64_t clients_waiting(const struct clients *clients);
 
+// Who is subscribed now to one of an event's topics and wants its type: how many, and of these who
+// have it still to come, as they catch up.
+#define CLIENTS_NAMED 20
+
+struct clients_audience {
+    uint32_t subscribed, behind;
+    const char *named[CLIENTS_NAMED]; // ids of the first of those behind; live until the next call
+};
+
+void clients_audience(const struct clients *clients, const struct event *event, uint64_t place,
+                      struct clients_audience *audience);
+
 void clients_opened(struct clients *clients, struct client_ref ref,
                     const struct handshake *handshake, uint64_t now);
 void clients_message(struct clients *clients, struct client_ref ref, const char *bytes, size_t size,

@@ -12,6 +12,7 @@ int command_replay(int argument_count, char **arguments);
 int command_check(int argument_count, char **arguments);
 int command_healthcheck(int argument_count, char **arguments);
 int command_record(int argument_count, char **arguments);
+int command_explain(int argument_count, char **arguments);
 int command_tail(int argument_count, char **arguments);
 int command_db(int argument_count, char **arguments);
 

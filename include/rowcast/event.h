@@ -69,6 +69,8 @@ struct event {
     uint64_t type; // event_type_hash of its name: what type filters compare
     uint32_t topic_count;
     uint32_t topics[EVENT_MAX_TOPICS];  // numbers of topics.h, without repetition
+    uint16_t script;                    // a number that whoever made it knows: which one
+    uint16_t op;                        // of the row: enum change_op
     struct frame *frames[FORMAT_COUNT]; // owned; NULL where not made yet
 };
 

@@ -22,6 +22,7 @@ struct hand {
     size_t handled_bytes;
     bool publishing;        // it was given publishes since the last ORDER_COMMITTED
     struct traffic traffic; // of the worker; outlives it
+    struct ledger *ledger;  // likewise
 };
 
 void hand_init(struct hand *hand);

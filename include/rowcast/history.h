@@ -103,6 +103,10 @@ const struct event *history_walk(const struct history *history, uint64_t *place)
 // behind it is known.
 uint64_t history_behind(const struct history *history, const struct event_id *id, bool *whole);
 
+// The event with this very id, and its place; NULL: it is not here. Lives until the next append or evict.
+const struct event *history_find(const struct history *history, const struct event_id *id,
+                                 uint64_t *place);
+
 // The newest event of the topic that may have been dropped; all zero: none was. It may be another topic's.
 const struct event_id *history_dropped(const struct history *history, uint32_t topic);
 

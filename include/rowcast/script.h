@@ -91,6 +91,8 @@ struct script_event {
     struct script_topic topics[EVENT_MAX_TOPICS];
     uint32_t topic_count;
     struct frame *frame;
+    const struct change *change; // what it was made of,
+    const char *script;          // and by which file
 };
 
 struct script_sink {

@@ -123,6 +123,11 @@ void server_outrun(struct server *server, struct client_ref client);
 // since 1970): how long it takes until they are written is measured.
 void server_committed(struct server *server, int64_t time);
 
+// How many subscriptions the event at this place met when it came to the worker. False: it did not come
+// there, or that is not known any more.
+bool server_met(const struct server *server, uint32_t worker, uint64_t place,
+                uint32_t *subscriptions);
+
 uint32_t server_workers(const struct server *server);
 // What the worker has counted. Lives as long as the server.
 const struct traffic *server_traffic(const struct server *server, uint32_t worker);

@@ -24,6 +24,9 @@ struct tally {
 void tally_init(struct tally *tally, size_t item_size, size_t maximum);
 void tally_release(struct tally *tally);
 
+// The number of this name, or of "other": names[] and items[] have it there for ever.
+size_t tally_number(struct tally *tally, const char *name, size_t size);
+
 // The item of this name, or of "other". Never NULL.
 void *tally_at(struct tally *tally, const char *name, size_t size);
 // The same if it was used before, or NULL.

@@ -11,6 +11,7 @@
 #include "rowcast/binding.h"
 #include "rowcast/fault.h"
 #include "rowcast/hall.h"
+#include "rowcast/ledger.h"
 #include "rowcast/listener.h"
 #include "rowcast/mailbox.h"
 #include "rowcast/order.h"
@@ -25,6 +26,7 @@ struct worker_config {
     int socket_count;
     struct mailbox *reports; // of struct report
     listener_quiet *quiet;   // see listener.h
+    struct ledger *ledger;   // it notes what it hands on; outlives it
 };
 
 // Starts the thread. On failure NULL, with a sentence; the sockets are closed.

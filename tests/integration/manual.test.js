@@ -9,7 +9,7 @@ const path = require('node:path');
 const { describe, it } = require('node:test');
 const { run, folder, ROOT } = require('./lib/rowcast.js');
 
-const COMMANDS = ['serve', 'check', 'replay', 'record', 'db', 'healthcheck', 'tail', 'version', 'help'];
+const COMMANDS = ['serve', 'check', 'replay', 'record', 'db', 'healthcheck', 'explain', 'tail', 'version', 'help'];
 
 async function text(file) {
     const { code, stdout, stderr } = await run(['help', file]);
@@ -115,7 +115,7 @@ describe('the completion of bash', () => {
     });
 
     it('offers nothing that the command refuses', async (t) => {
-        for (const command of ['serve', 'db', 'record', 'tail'])
+        for (const command of ['serve', 'db', 'record', 'explain', 'tail'])
             for (const flag of (await offers(t, 'rowcast', command, '--')).filter((one) => one !== '--help')) {
                 const { stderr } = await run([command, flag, 'one', 'two', 'three']);
                 assert.match(stderr, /'(one|two|three)' is one argument too many/, `${command} ${flag}`);

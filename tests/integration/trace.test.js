@@ -7,7 +7,8 @@ const { spawn } = require('node:child_process');
 const { describe, it } = require('node:test');
 const { serve, run, BINARY } = require('./lib/rowcast.js');
 const { atEnd, until } = require('./lib/expect.js');
-const { transaction, trade, vote } = require('./lib/rows.js');
+const { frame } = require('./lib/raw.js');
+const { transaction, trade, vote, range } = require('./lib/rows.js');
 
 // The lines of `rowcast tail` as they come, told apart by what it prints them on.
 function tail(t, rowcast, ...args) {
@@ -27,6 +28,12 @@ function tail(t, rowcast, ...args) {
 
 const costs = ({ events }) => events.map(({ data }) => Number(data.cost));
 const story = (seen) => () => JSON.stringify(seen);
+
+async function subscribed(rowcast, market) {
+    const client = await rowcast.connect();
+    await client.subscribe(market);
+    return client;
+}
 
 async function page(rowcast, query) {
     const { status, body } = await rowcast.get(`/events?${query}`, rowcast.adminPort);
@@ -133,5 +140,72 @@ describe('rowcast tail', () => {
             return seen.events.slice(before).some(({ market_id }) => market_id === 'b');
         });
         assert.equal(seen.code, undefined);
+    });
+});
+
+describe('rowcast explain', () => {
+    const explain = (rowcast, id) => run(['explain', id, '--admin', `127.0.0.1:${rowcast.adminPort}`]);
+
+    it('says which row made an event, and who got it', async (t) => {
+        const rowcast = await serve(t, { env: { ROWCAST_WORKERS: '1' } });
+        const [one, two, other] = await Promise.all(['a', 'a', 'b'].map((market) => subscribed(rowcast, market)));
+        rowcast.feed({ ...transaction(0, vote('b', 1), trade('a', 2)), lsn: '0/16B3748', xid: 731 });
+        const [event] = await one.events(1);
+        await two.events(1);
+        await other.events(1);
+        two.terminate();
+        await until('it has gone', async () => (await rowcast.metrics()).rowcast_connections === 2);
+        const { code, stdout, stderr } = await explain(rowcast, event.id);
+        assert.equal(code, 0, stderr);
+        assert.deepEqual(stdout.trimEnd().split('\n'), [
+            'transaction  LSN 0/16B3748',
+            'row          change 1 of it (insert), by tables/trades.lua as event 1',
+            'topics       a',
+            'published    to 2 subscriptions at worker 0',
+            'subscribed   now: 1 clients, 0 of them have it still to come',
+            `event        ${JSON.stringify(event)}`,
+        ]);
+    });
+
+    it('names who is behind', async (t) => {
+        const rowcast = await serve(t, { env: { ROWCAST_WORKERS: '1', ROWCAST_MAX_QUEUE: '4KiB' } });
+        const quick = await subscribed(rowcast, 'a');
+        const slow = await rowcast.rawClient();
+        slow.send(frame('text', JSON.stringify({ action: 'subscribe', market_id: 'a' })));
+        await slow.expectFrame('text');
+        slow.socket.pause();
+        const long = 'x'.repeat(1000);
+        let event;
+        let sent = 0;
+        await until('it is parked', async () => {
+            rowcast.feed(...range(0, 200).map(() => transaction(sent, trade('a', sent++, { user_wallet: long }))));
+            event = (await quick.events(200)).at(-1);
+            return /behind {7}client_/.test((await explain(rowcast, event.id)).stdout);
+        });
+        const { stdout } = await explain(rowcast, event.id);
+        assert.match(stdout, /^published {4}to 2 subscriptions at worker 0$/m);
+        assert.match(stdout, /^subscribed {3}now: 2 clients, 1 of them have it still to come$/m);
+        assert.match(stdout, /^behind {7}client_\d+_[a-z0-9]{9}$/m);
+    });
+
+    it('says why it does not know one', async (t) => {
+        const rowcast = await serve(t);
+        const client = await subscribed(rowcast, 'a');
+        rowcast.feed(transaction(0, trade('a', 1)));
+        const { id } = (await client.events(1))[0];
+        const like = (change) => explain(rowcast, id.replace(/^(.{8})-(.{8})-(.{16})-(.{8})-(.{5})-(.{8})-(.{4})$/, change));
+        for (const [change, why] of [
+            ['00000000-$2-$3-$4-$5-$6-$7', /another database or publication/],
+            ['$1-$2-00000000000000ff-$4-$5-$6-$7', /has not come as far/],
+            ['$1-$2-$3-$4-$5-ffffffff-ffff', /no event but a position/],
+            ['$1-$2-$3-$4-$5-00000007-$7', /there is none with this id/],
+        ]) {
+            const { code, stdout } = await like(change);
+            assert.deepEqual([code, why.test(stdout)], [1, true], stdout);
+        }
+        const none = await run(['explain']);
+        assert.deepEqual([none.code, /rowcast explain ID/.test(none.stderr)], [2, true]);
+        const wrong = await explain(rowcast, 'yesterday');
+        assert.deepEqual([wrong.code, /'yesterday' is not the id/.test(wrong.stderr)], [2, true]);
     });
 });

@@ -150,6 +150,34 @@ static void what_is_behind_an_id_is_found_whatever_its_topic(void **state)
     assert_behind(place, at(300, 3, 0, 0), 3, true);  // itself, but nothing behind it
 }
 
+static const struct event *find(const struct place *place, struct event_id id)
+{
+    uint64_t found;
+
+    return history_find(place->history, &id, &found);
+}
+
+static void an_event_is_found_by_its_very_id(void **state)
+{
+    struct place *place = *state;
+    struct event_id id = at(300, 3, 0, 0), other = id;
+    uint64_t found;
+
+    other.epoch++;
+    put(place, at(200, 2, 0, 0), "a", 0);
+    put(place, id, "b", 500);
+    assert_int_equal(history_find(place->history, &id, &found)->id.xid, 3);
+    assert_int_equal(found, 2);
+    assert_non_null(find(place, at(200, 2, 0, 0)));
+    assert_null(find(place, at(300, 9, 0, 0))); // another transaction there
+    assert_null(find(place, at(300, 3, 1, 0)));
+    assert_null(find(place, at(250, 2, 0, 0)));
+    assert_null(find(place, at(100, 1, 0, 0)));
+    assert_null(find(place, other));
+    history_evict(place->history, 1001);
+    assert_null(find(place, at(200, 2, 0, 0)));
+}
+
 static void nothing_is_known_before_the_start(void **state)
 {
     struct topics topics;
@@ -964,6 +992,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_known_before_the_start),
         TEST_AT_A_PLACE(what_is_behind_an_id_is_found_whatever_its_topic),
+        TEST_AT_A_PLACE(an_event_is_found_by_its_very_id),
         TEST_AT_A_PLACE(a_topic_is_walked_from_the_id_to_the_newest),
         TEST_AT_A_PLACE(an_event_of_many_topics_stands_in_each),
         TEST_AT_A_PLACE(a_position_lies_behind_its_transaction),
