@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowcast/failures.h"
 #include "rowcast/memory.h"
 #include "rowcast/metrics.h"
+#include "rowcast/rowkey.h"
 #include "rowcast/utf8.h"
-
-#define KEY_SIZE 256
 
 struct candidate_run {
     struct comparison *comparison;
@@ -98,8 +96,8 @@ static const struct change *change_at(const struct transaction *transaction, uin
 static char *key_of(const struct change *change)
 {
     struct buffer key;
-    buffer_init(&key, KEY_SIZE);
-    failures_key(change, &key);
+    buffer_init(&key, ROWKEY_MAX_SIZE);
+    rowkey_append(&key, change);
     char *text = memory_copy(key.bytes ? key.bytes : "", key.size);
     buffer_release(&key);
     return text;

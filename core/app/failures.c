@@ -9,9 +9,9 @@
 #include "rowcast/flood.h"
 #include "rowcast/log.h"
 #include "rowcast/memory.h"
+#include "rowcast/rowkey.h"
 
 #define JSON_MAX_SIZE (64 << 10)
-#define KEY_MAX_SIZE 256
 #define LSN_TEXT_SIZE 24
 
 #define MAX_PLACES 64 // told apart; further ones count for their script as a whole
@@ -78,45 +78,7 @@ static struct failing_place *find_or_add(struct failures *failures, const char *
     return place;
 }
 
-// ---- which row ----
-
-static void append_column(struct buffer *out, const struct row *row, uint32_t column)
-{
-    const struct value *value = &row->values[column];
-    if (out->size > 0)
-        buffer_append_byte(out, ' ');
-    buffer_append(out, row->relation->columns[column].name,
-                  row->relation->columns[column].name_size);
-    buffer_append_byte(out, '=');
-    if (value->state == VALUE_TEXT)
-        buffer_append(out, value->text, value->size < 64 ? value->size : 64);
-}
-
-// "id=7": the columns of the key. Recorded rows do not say which ones those are, and under REPLICA IDENTITY FULL
-// all are: then "id", else the first one, stands for them.
-static void append_key(struct buffer *out, const struct row *row)
-{
-    uint32_t count = row->relation->column_count, keys = 0;
-    for (uint32_t i = 0; i < count; i++)
-        keys += row->relation->columns[i].key;
-    if (count == 0)
-        return;
-    if (keys == 0 || keys == count) {
-        int id = relation_column(row->relation, "id", 2);
-        append_column(out, row, id < 0 ? 0 : (uint32_t)id);
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++)
-        if (row->relation->columns[i].key)
-            append_column(out, row, i);
-}
-
-void failures_key(const struct change *change, struct buffer *key)
-{
-    const struct row *row = change->new_row ? change->new_row : change->old_row;
-    if (row)
-        append_key(key, row);
-}
+// ---- a row ----
 
 static void write_line(const struct failures *failures, const struct change *change,
                        const char *script, const char *message)
@@ -126,8 +88,8 @@ static void write_line(const struct failures *failures, const struct change *cha
     struct buffer key;
     snprintf(lsn, sizeof lsn, "%X/%X", (unsigned)(transaction->lsn >> 32),
              (unsigned)transaction->lsn);
-    buffer_init(&key, KEY_MAX_SIZE);
-    failures_key(change, &key);
+    buffer_init(&key, ROWKEY_MAX_SIZE);
+    rowkey_append(&key, change);
     char *key_text = memory_copy(key.bytes, key.size);
     log_write(LOG_ERROR, "row_script_failed",
               LOG_FIELDS(LOG_TEXT("script", script),

@@ -53,14 +53,15 @@ static const char *value_of(const struct settings *settings, size_t i, enum laye
     return NULL;
 }
 
-static int refuse_unknown(const char *word, const char *where, bool flag,
+static int refuse_unknown(const char *word, const char *where, enum layer layer,
                           const struct settings *settings, const struct settings_flag *flags,
                           struct fault *fault)
 {
     const char *names[SETTING_MAX + 16];
+    bool flag = layer == LAYER_FLAG;
     size_t count = 0;
     for (size_t i = 0; i < setting_count(); i++)
-        if (setting_at(i)->kind != SETTING_LIST || strcmp(where, SCRIPT_LAYER) == 0)
+        if (setting_at(i)->kind != SETTING_LIST || layer == LAYER_SCRIPT)
             names[count++] = flag ? settings->layers->flag_names[i] : setting_at(i)->key;
     if (flag)
         names[count++] = CONFIG_FLAG;
@@ -84,7 +85,17 @@ static void set_or_join(struct settings *settings, int setting, const char *valu
     free(joined);
 }
 
-static void take_script_setting(void *user, const char *key, const char *value)
+static int refuse_script_setting(struct settings *settings, const char *key, int line)
+{
+    enum layer layer; // the folder's
+    char *where = memory_format("%s/config.lua:%d",
+                                value_of(settings, (size_t)setting_find("scripts"), &layer), line);
+    int result = refuse_unknown(key, where, LAYER_SCRIPT, settings, NULL, &settings->layers->fault);
+    free(where);
+    return result;
+}
+
+static void take_script_setting(void *user, const char *key, const char *value, int line)
 {
     struct settings *settings = user;
     struct settings_layers *layers = settings->layers;
@@ -92,8 +103,7 @@ static void take_script_setting(void *user, const char *key, const char *value)
         return;
     int setting = setting_find(key);
     if (setting < 0)
-        layers->failed =
-            refuse_unknown(key, SCRIPT_LAYER, false, settings, NULL, &layers->fault) != 0;
+        layers->failed = refuse_script_setting(settings, key, line) != 0;
     else if (setting_at((size_t)setting)->kind != SETTING_LIST)
         set_or_join(settings, setting, value);
     else if (settings_add(settings, setting_at((size_t)setting), value) != 0)
@@ -136,7 +146,7 @@ static int read_line(struct settings *settings, char *line, int number, struct f
     key = trim(key);
     int setting = setting_find(key);
     if (setting < 0 || setting_at((size_t)setting)->kind == SETTING_LIST)
-        return refuse_unknown(key, where, false, settings, NULL, fault);
+        return refuse_unknown(key, where, LAYER_FILE, settings, NULL, fault);
     set(settings, LAYER_FILE, setting, trim(equals + 1));
     free(settings->layers->places[setting]);
     settings->layers->places[setting] = memory_text(where);
@@ -218,7 +228,7 @@ static int take_flag(struct settings *settings, char **arguments, int left,
     }
     if (setting < 0 && !is_config && !(own && own->value)) {
         char *word = memory_copy(argument, size);
-        refuse_unknown(word, "command line", true, settings, flags, fault);
+        refuse_unknown(word, "command line", LAYER_FLAG, settings, flags, fault);
         free(word);
         return -1;
     }

@@ -219,3 +219,50 @@ const struct bundle_file *bundle_find(const struct bundle *bundle, const char *n
     return bundle->count == 0 ? NULL
                               : bsearch(&key, bundle->files, bundle->count, sizeof key, by_name);
 }
+
+// ---- lines ----
+
+static bool is_word(char byte)
+{
+    return byte == '_' || (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z');
+}
+
+// Whether `key =` stands at `at`. A file's bytes end with a zero.
+static bool is_given(const char *line, const char *at, const char *key)
+{
+    const char *rest = at + strlen(key);
+    if ((at > line && is_word(at[-1])) || is_word(*rest))
+        return false;
+    rest += strspn(rest, " \t]\"'");
+    return rest[0] == '=' && rest[1] != '=';
+}
+
+static bool gives(const char *line, size_t size, const char *key)
+{
+    const char *comment = memmem(line, size, "--", 2), *end = comment ? comment : line + size;
+    const char *at = line;
+    while ((at = memmem(at, (size_t)(end - at), key, strlen(key)))) {
+        if (is_given(line, at, key))
+            return true;
+        at++;
+    }
+    return false;
+}
+
+int bundle_line(const struct bundle *bundle, const char *name, const char *key)
+{
+    const struct bundle_file *file = bundle_find(bundle, name);
+    if (!file || file->why || !*key)
+        return 1;
+    const char *end = file->bytes + file->size;
+    int number = 1;
+    for (const char *line = file->bytes; line < end; number++) {
+        const char *next = memchr(line, '\n', (size_t)(end - line));
+        size_t size = (size_t)((next ? next : end) - line);
+        if (gives(line, size, key))
+            return number;
+        line += size + 1;
+    }
+    return 1;
+}

@@ -3,12 +3,14 @@
 #include "rowcast/row.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "rowcast/json.h"
 #include "rowcast/large.h"
 #include "rowcast/memory.h"
+#include "rowcast/script.h"
 #include "rowcast/utf8.h"
 #include "rowcast/value.h"
 
@@ -352,6 +354,24 @@ void row_write_json(lua_State *lua, int index, struct buffer *out)
 
 // ---- the row as a value of Lua ----
 
+// Who reads is, behind helpers of lib/, the innermost line of a table script.
+static void tell_missed(lua_State *lua, const struct row *row, const char *column, bool absent)
+{
+    const struct vm *vm = vm_of(lua);
+    char place[512] = "";
+    lua_Debug where;
+    for (int level = 0; lua_getstack(lua, level, &where); level++) {
+        if (!lua_getinfo(lua, "Sl", &where) || where.currentline <= 0)
+            continue;
+        bool is_table = strstr(where.short_src, "/tables/");
+        if (is_table || !place[0])
+            snprintf(place, sizeof place, "%s:%d", where.source + 1, where.currentline);
+        if (is_table)
+            break;
+    }
+    vm->missed->tell(vm->missed->user, place, row, column, absent);
+}
+
 // row[column]; a column that is not there, or not sent, reads nil.
 static int row_index(lua_State *lua)
 {
@@ -372,6 +392,9 @@ static int row_index(lua_State *lua)
     size_t size;
     const char *name = lua_tolstring(lua, 2, &size);
     int column = relation_column(row->relation, name, size);
+    bool absent = column >= 0 && row->values[column].state == VALUE_ABSENT;
+    if (vm_of(lua)->missed && (column < 0 || absent))
+        tell_missed(lua, row, name, absent);
     if (column < 0)
         return 0;
     push_value(lua, &row->relation->columns[column], &row->values[column]);

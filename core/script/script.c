@@ -11,6 +11,7 @@
 #include "rowcast/loader.h"
 #include "rowcast/memory.h"
 #include "rowcast/sandbox.h"
+#include "rowcast/scan.h"
 #include "rowcast/script_client.h"
 #include "rowcast/script_state.h"
 #include "rowcast/suggest.h"
@@ -32,22 +33,50 @@ static int setup_body(lua_State *lua)
     return 0;
 }
 
+// [.., finding] -> [..]: raises it, unless it is told and there may be more.
+static void refuse(lua_State *lua, const struct script *script)
+{
+    if (!script->found)
+        lua_error(lua);
+    script->found(script->found_user, lua_tostring(lua, -1), false);
+    lua_pop(lua, 1);
+}
+
+static int line_of(const struct script *script, const char *file, const char *key)
+{
+    return bundle_line(script->bundle, script_name(script, file), key);
+}
+
 // [.., table] -> [.., table]. Keeps the function of that name, or LUA_NOREF.
-static int take_function(lua_State *lua, const char *file, const char *name)
+static int take_function(lua_State *lua, const struct script *script, const char *file,
+                         const char *name)
 {
     lua_getfield(lua, -1, name);
     if (lua_isnil(lua, -1)) {
         lua_pop(lua, 1);
         return LUA_NOREF;
     }
-    if (!lua_isfunction(lua, -1))
-        luaL_error(lua, "%s:1: '%s' is a %s; a function is expected", file, name,
-                   luaL_typename(lua, -1));
-    return luaL_ref(lua, LUA_REGISTRYINDEX);
+    if (lua_isfunction(lua, -1))
+        return luaL_ref(lua, LUA_REGISTRYINDEX);
+    lua_pushfstring(lua, "%s:%d: '%s' is a %s; a function is expected", file,
+                    line_of(script, file, name), name, luaL_typename(lua, -1));
+    refuse(lua, script);
+    lua_pop(lua, 1);
+    return LUA_NOREF;
+}
+
+static void refuse_name(lua_State *lua, const struct script *script, const char *file,
+                        const char *key, const char *near)
+{
+    lua_pushfstring(lua, "%s:%d: nothing is called '%s' here%s%s%s", file,
+                    key ? line_of(script, file, key) : 1, key ? key : "[number]",
+                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    refuse(lua, script);
 }
 
 // Every key of the table on top must be one of the names.
-static void check_names(lua_State *lua, const char *file, const char *const *names, size_t count)
+static void check_names(lua_State *lua, const struct script *script, const char *file,
+                        const char *const *names, size_t count)
 {
     size_t key_count;
     struct json_key *keys = json_keys(lua, lua_gettop(lua), &key_count);
@@ -56,11 +85,8 @@ static void check_names(lua_State *lua, const char *file, const char *const *nam
         bool known = false;
         for (size_t j = 0; key && j < count; j++)
             known |= strcmp(names[j], key) == 0;
-        if (known)
-            continue;
-        const char *near = key ? suggest(key, names, count) : NULL;
-        luaL_error(lua, "%s:1: nothing is called '%s' here%s%s%s", file, key ? key : "[number]",
-                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        if (!known)
+            refuse_name(lua, script, file, key, key ? suggest(key, names, count) : NULL);
     }
     lua_pop(lua, 1);
 }
@@ -80,9 +106,9 @@ static int load_table_body(lua_State *lua)
     if (!loader_load(lua, load->file))
         return luaL_error(lua, "%s:1: the file has gone", table->file);
     expect_table(lua, table->file);
-    check_names(lua, table->file, names, sizeof names / sizeof *names);
+    check_names(lua, load->script, table->file, names, sizeof names / sizeof *names);
     for (int op = CHANGE_INSERT; op <= CHANGE_TRUNCATE; op++)
-        table->handlers[op] = take_function(lua, table->file, change_op_name(op));
+        table->handlers[op] = take_function(lua, load->script, table->file, change_op_name(op));
     lua_getfield(lua, -1, "snapshot");
     script_snapshot_check(lua, table);
     table->snapshot = lua_isnil(lua, -1) ? LUA_NOREF : luaL_ref(lua, LUA_REGISTRYINDEX);
@@ -112,9 +138,9 @@ static int load_client_body(lua_State *lua)
     if (!loader_load(lua, load->file))
         return 0;
     expect_table(lua, script->client_file);
-    check_names(lua, script->client_file, names, HOOK_COUNT + 1);
+    check_names(lua, script, script->client_file, names, HOOK_COUNT + 1);
     for (int hook = 0; hook < HOOK_COUNT; hook++)
-        script->hooks[hook] = take_function(lua, script->client_file, names[hook]);
+        script->hooks[hook] = take_function(lua, script, script->client_file, names[hook]);
     script_formats_take(lua, script);
     return 0;
 }
@@ -125,6 +151,10 @@ static int run(struct script *script, lua_CFunction body, struct load *load, str
     if (vm_run(script->vm, body, load, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0)
         return 0;
     failure[strcspn(failure, "\n")] = '\0';
+    if (script->found) {
+        script->found(script->found_user, failure, true);
+        return 0;
+    }
     return fault_set(fault, EXIT_CONFIGURATION, "%s", failure);
 }
 
@@ -200,6 +230,24 @@ static struct script *script_new(struct bundle *bundle, const struct script_limi
     return script;
 }
 
+static int start(struct script *script, struct fault *fault)
+{
+    if (!script->vm)
+        return fault_set(fault, EXIT_INTERNAL, "LuaJIT could not be started: no memory.");
+    return run(script, setup_body, NULL, fault);
+}
+
+static int load_folder(struct script *script, struct fault *fault)
+{
+    struct load messages = {script, "messages.lua", &script->messages};
+    struct load client = {script, "client.lua", NULL};
+    if (load_tables(script, fault) != 0)
+        return -1;
+    if (run(script, load_messages_body, &messages, fault) != 0)
+        return -1;
+    return run(script, load_client_body, &client, fault);
+}
+
 int script_load(struct script **result, const char *folder, const struct script_limits *limits,
                 struct fault *fault)
 {
@@ -214,18 +262,34 @@ int script_load_bundle(struct script **result, struct bundle *bundle,
                        struct fault *fault)
 {
     struct script *script = script_new(bundle, limits, role);
-    struct load messages = {script, "messages.lua", &script->messages};
-    struct load client = {script, "client.lua", NULL};
-    if (!script->vm)
-        fault_set(fault, EXIT_INTERNAL, "LuaJIT could not be started: no memory.");
-    else if (run(script, setup_body, NULL, fault) == 0 && load_tables(script, fault) == 0 &&
-             run(script, load_messages_body, &messages, fault) == 0 &&
-             run(script, load_client_body, &client, fault) == 0) {
+    if (start(script, fault) == 0 && load_folder(script, fault) == 0) {
         *result = script;
         return 0;
     }
     script_free(script);
     return -1;
+}
+
+struct script *script_check(const char *folder, const struct script_limits *limits,
+                            script_found *found, void *user, struct fault *fault)
+{
+    struct bundle *bundle;
+    if (bundle_read(&bundle, folder, fault) != 0)
+        return NULL;
+    struct script *script = script_new(bundle, limits, SCRIPT_LIVE);
+    int result = start(script, fault);
+    if (result == 0 && !(script->scan = scan_new(script->vm)))
+        result = fault_set(fault, EXIT_INTERNAL, "LuaJIT could not be started: no memory.");
+    if (result == 0) {
+        scan_bundle(script->scan, bundle, found, user);
+        script->found = found;
+        script->found_user = user;
+        result = load_folder(script, fault);
+    }
+    if (result == 0)
+        return script;
+    script_free(script);
+    return NULL;
 }
 
 static void release_table(struct script_table *table)
@@ -239,6 +303,7 @@ void script_free(struct script *script)
 {
     if (!script)
         return;
+    scan_free(script->scan);
     vm_free(script->vm);
     for (size_t i = 0; i < script->table_count; i++)
         release_table(&script->tables[i]);
@@ -321,12 +386,54 @@ size_t script_memory(const struct script *script)
     return script->vm->memory;
 }
 
+// ---- what `rowcast check` asks ----
+
+bool script_refused(const struct script *script)
+{
+    return script->vm->refused;
+}
+
+bool script_mentions(const struct script *script, size_t table, const char *text)
+{
+    return scan_mentions(script->scan, script_name(script, script->tables[table].file), text);
+}
+
+bool script_handler_mentions(const struct script *script, size_t table, enum change_op op,
+                             const char *text)
+{
+    lua_rawgeti(script->vm->lua, LUA_REGISTRYINDEX, script->tables[table].handlers[op]);
+    bool found = scan_function_mentions(script->scan, script->vm->lua, text);
+    lua_pop(script->vm->lua, 1);
+    return found;
+}
+
+void script_reads(const struct script *script, size_t table, enum change_op op, bool old,
+                  script_read *each, void *user)
+{
+    int handler = script->tables[table].handlers[op];
+    if (handler == LUA_NOREF || (old && op == CHANGE_INSERT) || (!old && op == CHANGE_DELETE))
+        return;
+    lua_rawgeti(script->vm->lua, LUA_REGISTRYINDEX, handler);
+    scan_reads(script->scan, script->vm->lua, op == CHANGE_UPDATE && old, each, user);
+    lua_pop(script->vm->lua, 1);
+}
+
+void script_tell_missed(struct script *script, const struct script_missed *missed)
+{
+    script->vm->missed = missed;
+}
+
 // ---- config.lua ----
 
 struct config {
-    void (*each)(void *user, const char *key, const char *value);
+    script_setting *each;
     void *user;
 };
+
+static void give(const struct config *config, lua_State *lua, const char *key, const char *text)
+{
+    config->each(config->user, key, text, bundle_line(vm_of(lua)->bundle, "config.lua", key));
+}
 
 static const char *setting_text(lua_State *lua, const char *key)
 {
@@ -355,7 +462,7 @@ static int config_body(lua_State *lua)
             return luaL_error(lua, "%s/config.lua:1: settings have names", vm_of(lua)->folder);
         lua_getfield(lua, table, keys[i].text); // [.., value]
         if (!lua_istable(lua, -1)) {
-            config->each(config->user, keys[i].text, setting_text(lua, keys[i].text));
+            give(config, lua, keys[i].text, setting_text(lua, keys[i].text));
             lua_pop(lua, 1);
             continue;
         }
@@ -366,7 +473,7 @@ static int config_body(lua_State *lua)
                               vm_of(lua)->folder, keys[i].text);
         for (int element = 1; element <= (int)lua_objlen(lua, -1); element++) {
             lua_rawgeti(lua, -1, element);
-            config->each(config->user, keys[i].text, setting_text(lua, keys[i].text));
+            give(config, lua, keys[i].text, setting_text(lua, keys[i].text));
             lua_pop(lua, 1);
         }
         lua_pop(lua, 1);
@@ -374,8 +481,7 @@ static int config_body(lua_State *lua)
     return 0;
 }
 
-int script_config(const char *folder, void (*each)(void *user, const char *key, const char *value),
-                  void *user, struct fault *fault)
+int script_config(const char *folder, script_setting *each, void *user, struct fault *fault)
 {
     char failure[FAILURE_SIZE];
     struct config config = {each, user};

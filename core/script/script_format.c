@@ -49,6 +49,11 @@ static const struct script_shape *find(const struct script *script, const char *
     return NULL;
 }
 
+const char *script_format_name(const struct script *script, size_t index)
+{
+    return index < script->format_count ? script->formats[index].name : NULL;
+}
+
 bool script_has_format(const struct script *script, const char *name)
 {
     return find(script, name) != NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Rows to events: calls the handler of each change and frames what it returns.
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +125,7 @@ static void write_notice(lua_State *lua, int index, const char *extra, size_t si
 
 static int refuse(lua_State *lua, const char *what)
 {
+    vm_of(lua)->refused = true;
     return luaL_error(lua, "%s: the function returned %s", function_position(lua, 1), what);
 }
 
@@ -357,6 +359,21 @@ static const struct script_table *table_of(const struct script *script, const st
     return index ? &script->tables[*index] : NULL;
 }
 
+bool script_handler(struct script *script, const struct change *change, char *place, size_t size,
+                    const char **file)
+{
+    const struct script_table *table = table_of(script, change);
+    enum change_op op = change->op == CHANGE_SNAPSHOT ? CHANGE_INSERT : change->op;
+    lua_Debug where;
+    *file = table ? table->file : NULL;
+    if (!table || table->handlers[op] == LUA_NOREF)
+        return false;
+    lua_rawgeti(script->vm->lua, LUA_REGISTRYINDEX, table->handlers[op]);
+    lua_getinfo(script->vm->lua, ">S", &where);
+    snprintf(place, size, "%s:%d", where.source + 1, where.linedefined);
+    return true;
+}
+
 // The clock is looked at where the script changes, not at each row.
 static void enter(struct row_run *run, const struct script_table *table,
                   const struct script_sink *sink)
@@ -383,6 +400,7 @@ static void run_change(struct script *script, struct row_run *run, const struct 
     run->handler = table->handlers[op];
     run->id.change = run->change->index;
     script->vm->change = run->change;
+    script->vm->refused = false;
     script->event_count = 0;
     buffer_clear(&script->names);
     script->site =

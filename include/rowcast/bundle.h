@@ -43,4 +43,7 @@ void bundle_free(struct bundle *bundle); // NULL is fine
 // NULL: there is none.
 const struct bundle_file *bundle_find(const struct bundle *bundle, const char *name);
 
+// The line in which the file of that name gives a value to `key` first, as in "insert = function"; else 1.
+int bundle_line(const struct bundle *bundle, const char *name, const char *key);
+
 #endif

@@ -38,9 +38,6 @@ const char *failures_end(struct failures *failures);
 // The sentence of the first failure of the newest transaction that had one.
 const char *failures_first(const struct failures *failures);
 
-// "id=7": which row the change is of, as a person would say; nothing for one without a row.
-void failures_key(const struct change *change, struct buffer *key);
-
 // Now and then: tells how many were only counted.
 void failures_tick(struct failures *failures, int64_t now);
 

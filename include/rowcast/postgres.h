@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <uv.h>
 
+#include "rowcast/arena.h"
+#include "rowcast/change.h"
 #include "rowcast/slot.h"
 #include "rowcast/source.h"
 
@@ -100,6 +102,37 @@ int postgres_setup(const struct postgres_config *config, const struct postgres_t
 // program's, is refused. Says on `out` what it did.
 int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,
                   struct fault *fault);
+
+// ---- what `rowcast check` and `rowcast new` ask; it blocks ----
+
+#define POSTGRES_DESCRIBED_ROWS 3
+
+struct postgres_described {
+    const char *suggestion; // of a name nearly like it, where it does not exist; or NULL
+    const struct relation *
+        relation; // the columns that are sent, those of the replica identity as keys; NULL: none such
+    const char *unfit; // why it can never be published; NULL: it can
+    bool published;
+    bool lacks_identity;  // its UPDATE and DELETE fail while it is published
+    bool full;            // old rows are whole, or, for a partitioned table, may be
+    const char *identity; // in words
+    const struct row *rows[POSTGRES_DESCRIBED_ROWS];
+    uint32_t row_count;
+    bool sampled; // rows that are in it; else one that might be
+};
+
+struct postgres_description {
+    struct arena arena;
+    bool publication;                  // there is one
+    struct postgres_described *tables; // as they were asked for
+    size_t table_count;
+};
+
+// Looks and changes nothing. 0, or -1 with a sentence; to be released in both cases.
+int postgres_describe(const struct postgres_config *config, const struct postgres_table *tables,
+                      size_t table_count, struct postgres_description *description,
+                      struct fault *fault);
+void postgres_description_release(struct postgres_description *description);
 
 // Prints server, publication, slot, lag, retained WAL, replica identities, and for each thing missing
 // the command that makes it. 0 if all is in place, 1 if something is missing, -1 with a sentence if it cannot tell.

@@ -47,6 +47,15 @@ void script_free(struct script *script); // NULL is fine
 // From any thread: whatever runs in it is stopped soon, as if its budget was spent, and so is all that follows.
 void script_interrupt(struct script *script);
 
+// Tells of one thing that is wrong: "path:line: message". `raised`: as something raised, which may be a consequence of
+// what was told before.
+typedef void script_found(void *user, const char *finding, bool raised);
+
+// As script_load, but for `rowcast check`: looks at what the files say, too, tells everything that it finds, and goes on.
+// NULL with a sentence where there is nothing to look at. What it returns has the handlers of the files that are fine.
+struct script *script_check(const char *folder, const struct script_limits *limits,
+                            script_found *found, void *user, struct fault *fault);
+
 // The tables that have a script, by file name.
 size_t script_table_count(const struct script *script);
 const char *script_table_schema(const struct script *script, size_t index);
@@ -111,6 +120,39 @@ struct script_sink {
 // Rows of a snapshot go through `insert`; their events say so instead of an id.
 void script_transaction(struct script *script, const struct transaction *transaction,
                         const struct event_id *base, const struct script_sink *sink);
+
+// Where the handler of the change is, as "path:line". False: it has none, and no script of its table if *file is NULL,
+// else the path of that.
+bool script_handler(struct script *script, const struct change *change, char *place, size_t size,
+                    const char **file);
+
+// ---- what `rowcast check` asks; of a script from script_check ----
+
+typedef void script_read(void *user, const char *place, const char *column);
+
+// Whether the last failure was that the core refused what a handler returned, and not that the handler raised.
+bool script_refused(const struct script *script);
+
+// Whether the table's file, or one of lib/, has this text as a constant: a key, a name, a string.
+bool script_mentions(const struct script *script, size_t table, const char *text);
+
+// The same of one handler alone.
+bool script_handler_mentions(const struct script *script, size_t table, enum change_op op,
+                             const char *text);
+
+// The columns that the handler reads from its new (or old) row, each place; not what functions read that it calls.
+void script_reads(const struct script *script, size_t table, enum change_op op, bool old,
+                  script_read *each, void *user);
+
+// From now on tells which columns scripts read that a row does not have, or that did not come with it (`absent`), and
+// where. NULL: no more.
+struct script_missed {
+    void (*tell)(void *user, const char *place, const struct row *row, const char *column,
+                 bool absent);
+    void *user;
+};
+
+void script_tell_missed(struct script *script, const struct script_missed *missed);
 
 // ---- snapshots ----
 
@@ -228,6 +270,8 @@ void script_commands_free(struct script_commands *commands); // NULL is fine
 
 // Whether client.lua's `formats` has the name.
 bool script_has_format(const struct script *script, const char *name);
+// NULL: there are no more.
+const char *script_format_name(const struct script *script, size_t index);
 
 // Another shape for an event, whose JSON is given. NULL: the script leaves it out of this format, or it
 // failed: then `failure` holds "path:line: ..." with a traceback, else "".
@@ -236,10 +280,12 @@ struct frame *script_format(struct script *script, const char *name, const char 
 
 // ---- configuration ----
 
+// `line`: where the file gives the key its value.
+typedef void script_setting(void *user, const char *key, const char *value, int line);
+
 // Reads FOLDER/config.lua, if there is one, in a sandbox of its own. Calls `each` for every key, in
 // order; values are texts (numbers as Lua prints them), lists give one call an element.
 // 0, or -1 with a sentence.
-int script_config(const char *folder, void (*each)(void *user, const char *key, const char *value),
-                  void *user, struct fault *fault);
+int script_config(const char *folder, script_setting *each, void *user, struct fault *fault);
 
 #endif

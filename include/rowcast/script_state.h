@@ -38,6 +38,9 @@ struct script {
     struct buffer names;         // scratch: types and topics of the events of one change
     struct script_event *events; // of the change under way
     size_t event_count, event_capacity;
+    struct scan *scan;   // of script_check; else NULL
+    script_found *found; // while it loads: goes on behind what is wrong
+    void *found_user;
 };
 
 // Appends the message at `index` to `out` as a JSON object: its type first, then `extra` (members with

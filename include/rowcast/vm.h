@@ -52,6 +52,8 @@ struct vm {
     uint32_t generation;
     struct siblings *siblings;          // of ctx.rows
     const struct script_client *client; // whom the running hook is about
+    bool refused;                       // what the handler returned, by the core
+    const struct script_missed *missed; // of columns that are not there; NULL: nobody
 };
 
 // Takes the engine up with nothing in it but the guards. NULL if there is no memory for it. `patience` in

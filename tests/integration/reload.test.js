@@ -305,7 +305,7 @@ describe('a watched folder', () => {
         const { message } = await rowcast.logged('reload_failed');
         const { stderr, code } = await run(['check', '--scripts', scripts]);
         assert.equal(code, 78);
-        assert.equal(`${stderr.trim()}; the scripts loaded before go on`, `rowcast: ${message}`);
+        assert.equal(`${stderr.split('\n')[0]}; the scripts loaded before go on`, message);
         assert.match(message, /lib\/version\.lua:3: /);
         const { json } = await rowcast.ready({ status: 200, json: { status: 'degraded' } });
         assert.equal(json.checks.scripts, message);
@@ -353,7 +353,7 @@ describe('a watched folder', () => {
         assert.equal(rowcast.lines('setting_waits', { setting: 'log_level' }).length, 0);
         writeFiles(scripts, { 'config.lua': 'return { log_lvel = "warn" }' });
         const { message } = await rowcast.logged('reload_failed');
-        assert.match(message, /config\.lua: there is no setting 'log_lvel'; did you mean 'log_level'\?/);
+        assert.match(message, /config\.lua:1: there is no setting 'log_lvel'; did you mean 'log_level'\?/);
     });
 
     it('lets SIGHUP take the log level of the settings file', async (t) => {

@@ -158,6 +158,28 @@ static void a_script_never_reads_again(void **state)
     script_free(script);
 }
 
+static int line_of(const char *folder, const char *name, const char *key)
+{
+    struct bundle *bundle = read_all(folder);
+    int line = bundle_line(bundle, name, key);
+    bundle_free(bundle);
+    return line;
+}
+
+static void it_finds_the_line_that_gives_a_key(void **state)
+{
+    sh(*state, "cat > tables/a.lua <<'END'\n"
+               "local inserts = 1\n-- insert = 2\nif insert == 3 then end\nreturn {\n"
+               "  insert = 4,\n  [\"end\"] = 5, update=6 }\nEND");
+    assert_int_equal(line_of(*state, "tables/a.lua", "insert"), 5);
+    assert_int_equal(line_of(*state, "tables/a.lua", "end"), 6);
+    assert_int_equal(line_of(*state, "tables/a.lua", "update"), 6);
+    assert_int_equal(line_of(*state, "tables/a.lua", "inserts"), 1);
+    assert_int_equal(line_of(*state, "tables/a.lua", "delete"), 1);
+    assert_int_equal(line_of(*state, "tables/a.lua", ""), 1);
+    assert_int_equal(line_of(*state, "tables/none.lua", "insert"), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -169,6 +191,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_loop_of_links_ends, begin, end),
         cmocka_unit_test_setup_teardown(a_folder_that_is_none_is_a_sentence, begin, end),
         cmocka_unit_test_setup_teardown(a_script_never_reads_again, begin, end),
+        cmocka_unit_test_setup_teardown(it_finds_the_line_that_gives_a_key, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
