@@ -137,6 +137,86 @@ describe('rowcast replay', () => {
         );
     });
 
+    it('explains which row and which line made what', async (t) => {
+        const files = {
+            'tables/trades.lua': `return {
+                insert = function(new)
+                    if new.cost == "1" then return nil end
+                    return { { type = "a", topic = { "x", "y" } }, { type = "b", topic = "z" } }
+                end,
+            }`,
+            'tables/votes.lua': 'return { insert = function() error("no") end }',
+        };
+        const scripts = scriptFolder(t, { files });
+        const { code, stdout } = await run(['replay', file(t, lines(rows)), '--explain', '--scripts', scripts]);
+        assert.equal(code, 1, 'rows failed');
+        const said = stdout.replaceAll(scripts, 'scripts').split('\n');
+        const starts = (at, text) => assert.ok(said[at].startsWith(text), `${said[at]}\nis not\n${text}`);
+        starts(0, '0/1 change 0 insert public.markets id=a: no event: no script is of this table');
+        starts(1, '0/1 change 1 insert public.trades id=1: no event: scripts/tables/trades.lua:2 returned none');
+        starts(2, '0/2 change 0 update public.markets id=a: no event');
+        starts(3, '0/2 change 1 insert public.trades id=2: scripts/tables/trades.lua:2 made 2 events');
+        starts(4, '  to x, y: {"type":"a",');
+        starts(5, '  to z: {"type":"b",');
+        starts(7, '0/16B3748 xid 731 change 0 insert public.votes id=4: scripts/tables/votes.lua:1 failed');
+        starts(8, '  scripts/tables/votes.lua:1: no');
+    });
+
+    it('says what other scripts would make of it', async (t) => {
+        const name = file(t, lines(rows));
+        const trades = fs.readFileSync(path.join(SCRIPTS, 'tables/trades.lua'), 'utf8');
+        const same = await run(['replay', name, '--diff', scriptFolder(t, { shipped: true })]);
+        assert.deepEqual([same.code, same.stdout], [0, ''], same.stderr);
+        assert.match(same.stderr, /none of 7 events differs/);
+
+        const other = scriptFolder(t, {
+            shipped: true,
+            files: {
+                'tables/trades.lua': trades.replace('topic = market_id', 'topic = "trades"').replace('cost = column.text', 'price = column.text'),
+                'tables/votes.lua': 'return { insert = function(new) if new.id == "4" then error("no") end end }',
+                'tables/markets.lua': 'return { update = function(new) return { type = "moved", topic = new.id } end }',
+            },
+        });
+        const { code, stdout, stderr } = await run(['replay', name, '--diff', other]);
+        assert.equal(code, 1);
+        assert.match(stderr, /7 of 8 events differ, of 6 rows/);
+        const seen = stdout.replaceAll(other, 'other').split('\n');
+        const expected = [
+            `--- ${SCRIPTS}`.replace(`${ROOT}/`, ''),
+            '+++ other',
+            '@@ 0/1 change 0 insert public.markets id=a @@',
+            '- market_state to a: {',
+            '@@ 0/1 change 1 insert public.trades id=1 @@',
+            '  trade to a',
+            '-   topic: a',
+            '+   topic: trades',
+            '-   data.cost: "1"',
+            '+   data.price: "1"',
+            '@@ 0/2 change 0 update public.markets id=a @@',
+            '- market_state to a: {',
+            '+ moved to a: {',
+        ];
+        for (const [at, line] of expected.entries()) assert.ok(seen[at].startsWith(line), `${seen[at]}\nis not\n${line}`);
+        assert.ok(seen.includes('+ failed: other/tables/votes.lua:1: no'), stdout);
+    });
+
+    it('says where, and of which row, a script failed', async (t) => {
+        const scripts = scriptFolder(t, { files: { 'tables/votes.lua': 'return {\ninsert = function() error("no") end }' } });
+        const { code, stderr } = await run(['replay', file(t, lines(rows.slice(2, 3))), '--scripts', scripts]);
+        assert.equal(code, 1);
+        assert.match(stderr, /tables\/votes\.lua:2: no \(0\/16B3748 xid 731 change 0 insert public\.votes id=4\)/);
+    });
+
+    it('refuses what it cannot do', async (t) => {
+        const name = file(t, lines(rows));
+        assert.equal((await run(['replay', name, '--diff', 'scripts', '--explain'])).code, 2);
+        const none = await run(['replay', name, '--diff', path.join(folder(t), 'none')]);
+        assert.equal(none.code, 78);
+        assert.match(none.stderr, /none/);
+        const broken = scriptFolder(t, { files: { 'tables/a.lua': 'return' } });
+        assert.match((await run(['replay', name, '--diff', broken])).stderr, /tables\/a\.lua:1/);
+    });
+
     it('tells of rows whose script fails, and goes on', async (t) => {
         const scripts = scriptFolder(t, {
             shipped: true,

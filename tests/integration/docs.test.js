@@ -23,7 +23,7 @@ function blocks(page) {
         .readFileSync(path.join(ROOT, 'docs', page), 'utf8')
         .split('\n')
         .entries()) {
-        const fence = /^```(\w*)$/.exec(line);
+        const fence = /^```(\w*)(?: .*)?$/.exec(line);
         if (fence && open) open = undefined;
         else if (fence) found.push((open = { kind: fence[1], text: '', line: at + 1 }));
         else if (open) open.text += `${line}\n`;
@@ -122,6 +122,49 @@ describe('docs/SCRIPTING.md', () => {
             for (const [at, line] of shown.entries()) assertShown(line, seen[at], `SCRIPTING.md:${events.line + 1 + at}`);
         });
     }
+
+    // What is shown, up to a line "…" and behind it, is what is seen.
+    function assertTranscript(block, seen) {
+        const shown = block.text.trimEnd().split('\n');
+        const lines = seen.trimEnd().split('\n');
+        const gap = shown.indexOf('…');
+        const count = gap < 0 ? shown.length : gap;
+        const tail = shown.length - count - 1;
+        const place = (at) => `SCRIPTING.md:${block.line + 1 + at}`;
+        for (let at = 0; at < count; at++) assert.equal(blurred(shown[at], lines[at]), shown[at], place(at));
+        for (let at = 1; at <= tail; at++) assert.equal(lines.at(-at), shown.at(-at), place(shown.length - at));
+        if (gap < 0) assert.equal(lines.length, count);
+    }
+
+    it('has a change whose differences are shown', async (t) => {
+        const change = all.find(({ kind }) => kind === 'change');
+        const scripts = scriptFolder(t, { shipped: true });
+        const file = path.join(scripts, 'tables/trades.lua');
+        const [was, becomes] = ['-', '+'].map((sign) =>
+            change.text
+                .split('\n')
+                .filter((line) => line.startsWith(sign))
+                .map((line) => line.slice(1))
+                .join('\n'),
+        );
+        const before = fs.readFileSync(file, 'utf8');
+        assert.ok(before.includes(was), `${was} is not in trades.lua`);
+        fs.writeFileSync(file, before.replace(was, becomes));
+        const session = path.join(ROOT, 'examples/market/session.jsonl');
+        const { code, stdout, stderr } = await run(['replay', session, '--diff', scripts]);
+        assert.equal(code, 1, stderr);
+        const differences = all.find(({ kind }) => kind === 'diff');
+        assertTranscript(differences, (stdout + stderr).replace(scripts, 'new'));
+    });
+
+    it('has a session that is explained as shown', async () => {
+        const { code, stdout } = await run(['replay', 'examples/market/session.jsonl', '--explain']);
+        assert.equal(code, 0);
+        assertTranscript(
+            all.find(({ kind }) => kind === 'explain'),
+            stdout,
+        );
+    });
 
     it('has a client.lua that does what it looks like', async (t) => {
         assert.ok(files['client.lua'] && examples.length > 0);

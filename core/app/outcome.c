@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// What a script folder makes of a transaction.
+#include "rowcast/outcome.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rowcast/frame.h"
+#include "rowcast/memory.h"
+#include "rowcast/rowkey.h"
+
+struct jsontext outcome_payload(const struct frame *frame)
+{
+    size_t size;
+    const unsigned char *payload = frame_payload(frame, &size);
+    return (struct jsontext){(const char *)payload, size};
+}
+
+static char *join_topics(const struct script_event *event)
+{
+    char *joined = memory_text("");
+    for (uint32_t i = 0; i < event->topic_count; i++) {
+        char *longer = memory_format("%s%s%.*s", joined, i > 0 ? ", " : "",
+                                     (int)event->topics[i].size, event->topics[i].name);
+        free(joined);
+        joined = longer;
+    }
+    return joined;
+}
+
+static void take_event(void *user, const struct script_event *event)
+{
+    struct outcome *outcome = user;
+    outcome->events =
+        memory_resize(outcome->events, (outcome->event_count + 1) * sizeof *outcome->events);
+    outcome->events[outcome->event_count++] =
+        (struct outcome_event){.change = event->id.change,
+                               .type = memory_copy(event->type, event->type_size),
+                               .topics = join_topics(event),
+                               .frame = event->frame,
+                               .payload = outcome_payload(event->frame)};
+}
+
+static void take_failure(void *user, const struct change *change, const char *script,
+                         const char *message)
+{
+    struct outcome *outcome = user;
+    (void)script;
+    outcome->failures =
+        memory_resize(outcome->failures, (outcome->failure_count + 1) * sizeof *outcome->failures);
+    outcome->failures[outcome->failure_count++] =
+        (struct outcome_failure){change->index, memory_text(message)};
+}
+
+void outcome_run(struct outcome *outcome, struct script *script,
+                 const struct source_identity *identity, const struct transaction *transaction)
+{
+    struct event_id id = source_event_id(identity, transaction);
+    struct script_sink sink = {.event = take_event, .failed = take_failure, .user = outcome};
+    outcome_release(outcome);
+    script_transaction(script, transaction, &id, &sink);
+}
+
+void outcome_release(struct outcome *outcome)
+{
+    for (size_t i = 0; i < outcome->event_count; i++) {
+        free(outcome->events[i].type);
+        free(outcome->events[i].topics);
+        frame_unref(outcome->events[i].frame);
+    }
+    for (size_t i = 0; i < outcome->failure_count; i++)
+        free(outcome->failures[i].message);
+    free(outcome->events);
+    free(outcome->failures);
+    *outcome = (struct outcome){0};
+}
+
+const struct outcome_failure *outcome_failure_of(const struct outcome *outcome, uint32_t change)
+{
+    for (size_t i = 0; i < outcome->failure_count; i++)
+        if (outcome->failures[i].change == change)
+            return &outcome->failures[i];
+    return NULL;
+}
+
+void outcome_append_row(struct buffer *text, const struct transaction *transaction,
+                        const struct change *change)
+{
+    buffer_append_format(text, "%X/%X ", (unsigned)(transaction->lsn >> 32),
+                         (unsigned)transaction->lsn);
+    if (transaction->xid)
+        buffer_append_format(text, "xid %u ", transaction->xid);
+    buffer_append_format(text, "change %u ", change->index);
+    rowkey_append_change(text, change);
+}
