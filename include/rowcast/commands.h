@@ -14,6 +14,7 @@ int command_healthcheck(int argument_count, char **arguments);
 int command_record(int argument_count, char **arguments);
 int command_explain(int argument_count, char **arguments);
 int command_tail(int argument_count, char **arguments);
+int command_new(int argument_count, char **arguments);
 int command_db(int argument_count, char **arguments);
 
 // ---- what they share ----

@@ -9,7 +9,7 @@ const path = require('node:path');
 const { describe, it } = require('node:test');
 const { run, folder, ROOT } = require('./lib/rowcast.js');
 
-const COMMANDS = ['serve', 'check', 'replay', 'record', 'db', 'healthcheck', 'explain', 'tail', 'version', 'help'];
+const COMMANDS = ['serve', 'check', 'replay', 'record', 'new', 'db', 'healthcheck', 'explain', 'tail', 'version', 'help'];
 
 async function text(file) {
     const { code, stdout, stderr } = await run(['help', file]);
