@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "rowcast/check.h"
 #include "rowcast/commands.h"
 #include "rowcast/findings.h"
 #include "rowcast/log.h"
@@ -19,6 +20,9 @@ struct check {
     struct postgres_description description;
     struct rehearsal rehearsal;
     size_t transactions; // of the file
+    bool specs;
+    const char *spec_folder;
+    size_t passed; // tests of specs
 };
 
 static void take_finding(void *user, const char *finding, bool raised)
@@ -130,7 +134,11 @@ static int look(struct check *check, struct fault *fault)
                          "%s has changed while it was looked at: once more, please.", folder);
     if (check->settings->database && describe(check, fault) != 0)
         return -1;
-    return rehearse(check, fault);
+    if (rehearse(check, fault) != 0)
+        return -1;
+    return check->specs ? check_specs(check->settings, check->spec_folder, &check->findings,
+                                      &check->passed, fault)
+                        : 0;
 }
 
 static void praise(const struct check *check)
@@ -141,7 +149,10 @@ static void praise(const struct check *check)
            messages ? " and client.lua" : ", but no client.lua that takes messages");
     if (check->rows)
         printf("%zu recorded transactions and ", check->transactions);
-    printf("%s\n", check->settings->database ? "rows as the database has them" : "invented rows");
+    printf("%s", check->settings->database ? "rows as the database has them" : "invented rows");
+    if (check->specs)
+        printf("; %zu tests of %s pass in the core", check->passed, check->spec_folder);
+    putchar('\n');
 }
 
 static int run(struct check *check)
@@ -170,13 +181,25 @@ static int run(struct check *check)
 int command_check(int argument_count, char **arguments)
 {
     struct settings settings;
-    struct check check = {.settings = &settings};
-    const struct settings_flag flags[] = {{"--rows", NULL, &check.rows}, {0}};
+    struct check check = {.settings = &settings, .spec_folder = "spec"};
+    const char *operands[1] = {NULL};
+    const struct settings_flag flags[] = {
+        {"--rows", NULL, &check.rows}, {"--specs", &check.specs, NULL}, {0}};
+    struct fault fault;
     int code;
-    if (command_settings(&settings, argument_count, arguments, flags, NULL, 0, &code) != 0)
+    if (command_settings(&settings, argument_count, arguments, flags, operands, 1, &code) != 0)
         return code;
     command_warn();
-    code = run(&check);
+    if (operands[0])
+        check.spec_folder = operands[0];
+    if (operands[0] && !check.specs) {
+        fault_set(&fault, EXIT_WRONG_USAGE,
+                  "'%s' is one argument too many: --scripts %s names a script folder.", operands[0],
+                  operands[0]);
+        code = command_fail(&fault);
+    } else {
+        code = run(&check);
+    }
     settings_release(&settings);
     return code;
 }

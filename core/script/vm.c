@@ -322,7 +322,7 @@ static void describe(struct vm *vm, int status, char *failure, size_t size)
                  (vm->memory_limit - HEADROOM) / 1024);
 }
 
-static void begin_call(struct vm *vm, int64_t steps)
+void vm_begin(struct vm *vm, int64_t steps)
 {
     vm->steps = steps;
     vm->overdue = false;
@@ -338,7 +338,7 @@ int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, cha
 {
     lua_State *lua = vm->lua;
     int top = lua_gettop(lua);
-    begin_call(vm, steps);
+    vm_begin(vm, steps);
     vm->memory_limit -= HEADROOM;
     lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->traceback); // [traceback]
     lua_rawgeti(lua, LUA_REGISTRYINDEX, vm->invoke);    // [traceback, invoke]

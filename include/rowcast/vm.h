@@ -69,6 +69,9 @@ struct vm *vm_of(lua_State *lua);
 int vm_run(struct vm *vm, lua_CFunction body, void *argument, int64_t steps, char *failure,
            size_t failure_size);
 
+// Within the call: gives it steps and time anew, as to a call of its own.
+void vm_begin(struct vm *vm, int64_t steps);
+
 // Charges library work to the budget of the running call; raises when it is spent.
 void vm_charge(lua_State *lua, size_t steps);
 

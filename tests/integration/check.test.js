@@ -6,7 +6,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const { describe, it } = require('node:test');
-const { run, folder, scriptFolder, ROOT, SCRIPTS } = require('./lib/rowcast.js');
+const { run, folder, scriptFolder, writeFiles, ROOT, SCRIPTS } = require('./lib/rowcast.js');
 const { Database } = require('./lib/database.js');
 
 const SESSION = path.join(ROOT, 'examples', 'market', 'session.jsonl');
@@ -163,6 +163,85 @@ describe('rowcast check, without a database', () => {
         const { code, stderr } = await run(['check', '--rows', rows]);
         assert.notEqual(code, 0);
         assert.match(stderr, /rows\.jsonl:2: /);
+    });
+});
+
+describe('rowcast check --specs', () => {
+    it('runs the shipped specs in the core, which agrees with them', async () => {
+        const { code, stdout, stderr } = await run(['check', '--specs']);
+        assert.deepEqual([code, stderr], [0, '']);
+        const [, count] = /(\d+) tests of spec pass in the core/.exec(stdout);
+        assert.ok(count > 100, stdout);
+        const elsewhere = await run(['check', '--scripts', SCRIPTS, '--specs', path.join(ROOT, 'spec')]);
+        assert.equal(elsewhere.code, 0, elsewhere.stderr);
+        assert.match(elsewhere.stdout, new RegExp(`\\b${count} tests`));
+    });
+
+    it('tells what fails, also where plain Lua would not, by file and line', async (t) => {
+        const scripts = scriptFolder(t, {
+            files: {
+                'tables/t.lua': handler(
+                    'if new.n == 3 then error("three") end\nreturn { type = "t", topic = "a", n = new.n, tags = rowcast.array {}, row = new }',
+                ),
+            },
+        });
+        const project = path.dirname(scripts);
+        writeFiles(project, {
+            'spec/helper.lua': fs.readFileSync(path.join(ROOT, 'spec/helper.lua'), 'utf8'),
+            'spec/helper_spec.lua': 'error "is not run"',
+            'spec/broken_spec.lua': 'describe("x", function(\n',
+            'spec/tables/t_spec.lua': `local helper = require "spec.helper"
+local function made(n)
+  return helper.commit({ { op = "insert", table = "t", new = { n = n, none = rowcast.null } } })[1]
+end
+describe("t", function()
+  local count
+  before_each(function() count = 1 end)
+  it("is as it should be", function()
+    count = count + 1
+    assert.are.equal(2, count)
+    assert.same({ n = 1, none = rowcast.null }, made(1).row)
+    assert.is_true(helper.is_array(made(1).tags))
+    assert.is_not_nil(made(1).type)
+    assert.has_error(function() made(3) end, "three")
+    assert.has_no.errors(function() made(2) end)
+    assert.is.truthy(1)
+    assert.are_not.same({ 1 }, { 2 })
+    assert.matches("^t$", made(1).type)
+  end)
+  it("is not", function()
+    assert.are.same({ n = 2 }, { n = made(1).n })
+  end)
+  it("raises", function()
+    made(3)
+  end)
+  it("is what plain Lua says", function()
+    assert.matches("table: 0x", tostring({}))
+  end)
+  pending("is not there yet")
+end)
+`,
+        });
+        const { code, stderr } = await run(['check', '--scripts', scripts, '--specs', path.join(project, 'spec')]);
+        assert.equal(code, 78);
+        const said = stderr.split('\n');
+        assert.match(said[0], /^spec\/broken_spec\.lua:\d+: /);
+        assert.match(said[1], /^spec\/tables\/t_spec\.lua:3: t raises: scripts\/tables\/t\.lua:3: three$/);
+        assert.match(said[2], /^spec\/tables\/t_spec\.lua:21: t is not: expected \{ n = 2 \}, got \{ n = 1 \}$/);
+        assert.match(said[3], /^spec\/tables\/t_spec\.lua:27: t is what plain Lua says: /);
+        assert.match(said[4], /^rowcast: 4 findings/);
+    });
+
+    it('ends what does not end, and says where specs are not', async (t) => {
+        const scripts = scriptFolder(t, { shipped: true });
+        const project = path.dirname(scripts);
+        writeFiles(project, { 'spec/a_spec.lua': 'it("x", function() while true do end end)' });
+        const specs = path.join(project, 'spec');
+        const endless = await run(['check', '--scripts', scripts, '--specs', specs]);
+        assert.equal(endless.code, 78);
+        assert.match(endless.stderr, /^spec\/a_spec\.lua:1: x: .*ran for too long; the specs behind it were not run$/m);
+        assert.equal((await run(['check', '--specs', scripts])).code, 78);
+        assert.equal((await run(['check', scripts])).code, 2);
     });
 });
 
