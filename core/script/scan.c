@@ -9,23 +9,23 @@
 #include <string.h>
 
 #include "rowcast/buffer.h"
+#include "rowcast/bytecode.h"
 #include "rowcast/map.h"
 #include "rowcast/memory.h"
 #include "rowcast/suggest.h"
 
-#define MAX_NAMES 256  // of the sandbox, for suggestions
-#define PLACE_SIZE 512 // "path:line"
+#define MAX_NAMES 256 // of the sandbox, for suggestions
 #define KEY_SIZE 512
 #define FINDING_SIZE 2048
 
 struct scan {
     lua_State *lua;
     const char *folder;
-    int funcbc, funck, funcinfo; // registry references: jit.util's
-    struct map known;            // "math", "math." (it has members), "math.floor"
-    struct map mentions;         // "FILE\nTEXT", of all files of lib/ together "lib/\nTEXT"
-    struct map written;          // globals of the file under way
-    struct map mentioned;        // constants of what is under way
+    struct bytecode code;
+    struct map known;     // "math", "math." (it has members), "math.floor"
+    struct map mentions;  // "FILE\nTEXT", of all files of lib/ together "lib/\nTEXT"
+    struct map written;   // globals of the file under way
+    struct map mentioned; // constants of what is under way
     char *names[MAX_NAMES];
     size_t name_count;
     const char *file; // under way, below the folder
@@ -99,19 +99,11 @@ static int know_sandbox(lua_State *lua)
     return 0;
 }
 
-static int open_utilities(lua_State *lua)
+static int open_code(lua_State *lua)
 {
     struct scan *scan = lua_touserdata(lua, 1);
     luaL_openlibs(lua);
-    lua_getglobal(lua, "require");
-    lua_pushliteral(lua, "jit.util");
-    lua_call(lua, 1, 1); // [scan, util]
-    lua_getfield(lua, -1, "funcbc");
-    scan->funcbc = luaL_ref(lua, LUA_REGISTRYINDEX);
-    lua_getfield(lua, -1, "funck");
-    scan->funck = luaL_ref(lua, LUA_REGISTRYINDEX);
-    lua_getfield(lua, -1, "funcinfo");
-    scan->funcinfo = luaL_ref(lua, LUA_REGISTRYINDEX);
+    bytecode_open(&scan->code, lua);
     return 0;
 }
 
@@ -127,7 +119,7 @@ struct scan *scan_new(struct vm *vm)
     map_init(&scan->mentioned);
     scan->file = "";
     scan->lua = luaL_newstate();
-    if (scan->lua && lua_cpcall(scan->lua, open_utilities, scan) == 0 &&
+    if (scan->lua && lua_cpcall(scan->lua, open_code, scan) == 0 &&
         vm_run(vm, know_sandbox, &knowing, SCRIPT_ROW_STEPS, failure, sizeof failure) == 0)
         return scan;
     scan_free(scan);
@@ -147,83 +139,6 @@ void scan_free(struct scan *scan)
     for (size_t i = 0; i < scan->name_count; i++)
         free(scan->names[i]);
     free(scan);
-}
-
-// ---- instructions: what operands are is told by their mode, so that no opcode's number must be known ----
-
-enum operand { OPERAND_TARGET = 1, OPERAND_VARIABLE = 3, OPERAND_STRING = 10 };
-enum access { ACCESS_READ, ACCESS_WRITE }; // the metamethod that goes with it: index, newindex
-
-struct instruction {
-    uint32_t a, b, c, d;
-    uint32_t a_mode, b_mode, c_mode, access;
-};
-
-// The function (or prototype) is at `index`. False: there are no more.
-static bool read_instruction(const struct scan *scan, int index, int at,
-                             struct instruction *instruction)
-{
-    lua_State *lua = scan->lua;
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, scan->funcbc);
-    lua_pushvalue(lua, index);
-    lua_pushinteger(lua, at);
-    lua_call(lua, 2, 2);
-    bool found = lua_isnumber(lua, -2);
-    uint32_t bits = (uint32_t)(int64_t)lua_tonumber(lua, -2);
-    uint32_t mode = (uint32_t)(int64_t)lua_tonumber(lua, -1);
-    lua_pop(lua, 2);
-    *instruction = (struct instruction){.a = bits >> 8 & 255,
-                                        .b = bits >> 24,
-                                        .c = bits >> 16 & 255,
-                                        .d = bits >> 16,
-                                        .a_mode = mode & 7,
-                                        .b_mode = mode >> 3 & 15,
-                                        .c_mode = mode >> 7 & 15,
-                                        .access = mode >> 11};
-    return found;
-}
-
-static bool is_global(const struct instruction *instruction, enum access access)
-{
-    uint32_t wanted = access == ACCESS_READ ? OPERAND_TARGET : OPERAND_VARIABLE;
-    return instruction->a_mode == wanted && instruction->b_mode == 0 &&
-           instruction->c_mode == OPERAND_STRING && instruction->access == access;
-}
-
-static bool is_field_read(const struct instruction *instruction, uint32_t variable)
-{
-    return instruction->a_mode == OPERAND_TARGET && instruction->b_mode == OPERAND_VARIABLE &&
-           instruction->c_mode == OPERAND_STRING && instruction->access == ACCESS_READ &&
-           instruction->b == variable;
-}
-
-// Pushes constant -1, -2, ... of the function at `index`; nil behind the last.
-static void push_constant(const struct scan *scan, int index, int number)
-{
-    lua_rawgeti(scan->lua, LUA_REGISTRYINDEX, scan->funck);
-    lua_pushvalue(scan->lua, index);
-    lua_pushinteger(scan->lua, number);
-    lua_call(scan->lua, 2, 1);
-}
-
-static const char *push_operand(const struct scan *scan, int index, uint32_t operand)
-{
-    push_constant(scan, index, -(int)operand - 1);
-    return lua_tostring(scan->lua, -1);
-}
-
-static void write_place(const struct scan *scan, int index, int at, char place[PLACE_SIZE])
-{
-    lua_State *lua = scan->lua;
-    lua_rawgeti(lua, LUA_REGISTRYINDEX, scan->funcinfo);
-    lua_pushvalue(lua, index);
-    lua_pushinteger(lua, at);
-    lua_call(lua, 2, 1); // [.., info]
-    lua_getfield(lua, -1, "source");
-    lua_getfield(lua, -2, "currentline");
-    const char *source = lua_tostring(lua, -2);
-    snprintf(place, PLACE_SIZE, "%s:%d", source + (*source == '@'), (int)lua_tointeger(lua, -1));
-    lua_pop(lua, 3);
 }
 
 // ---- globals ----
@@ -258,8 +173,8 @@ static const char *why_missing(const char *name)
 static void tell(const struct scan *scan, int index, int at, const char *format, const char *name,
                  const char *why)
 {
-    char place[PLACE_SIZE], sentence[FINDING_SIZE / 2], finding[FINDING_SIZE];
-    write_place(scan, index, at, place);
+    char place[BYTECODE_PLACE_SIZE], sentence[FINDING_SIZE / 2], finding[FINDING_SIZE];
+    bytecode_place(&scan->code, index, at, place);
     snprintf(sentence, sizeof sentence, format, name, why);
     snprintf(finding, sizeof finding, "%s: %s", place, sentence);
     scan->found(scan->user, finding, false);
@@ -294,10 +209,11 @@ static void check_read(const struct scan *scan, int index, int at,
     lua_State *lua = scan->lua;
     struct instruction next;
     char whole[KEY_SIZE];
-    const char *name = push_operand(scan, index, instruction->d);
+    const char *name = bytecode_push_operand(&scan->code, index, instruction->d);
     const char *member = NULL;
-    if (read_instruction(scan, index, at + 1, &next) && is_field_read(&next, instruction->a))
-        member = push_operand(scan, index, next.c);
+    if (bytecode_read(&scan->code, index, at + 1, &next) &&
+        bytecode_is_field_read(&next, instruction->a))
+        member = bytecode_push_operand(&scan->code, index, next.c);
     snprintf(whole, sizeof whole, "%s%s%s", name, member ? "." : "", member ? member : "");
     bool written = map_get(&scan->written, name, strlen(name));
     if (!written && !is_known(scan, NULL, name))
@@ -310,7 +226,7 @@ static void check_read(const struct scan *scan, int index, int at,
 static void check_write(const struct scan *scan, int index, int at,
                         const struct instruction *instruction)
 {
-    const char *name = push_operand(scan, index, instruction->d);
+    const char *name = bytecode_push_operand(&scan->code, index, instruction->d);
     tell(scan, index, at,
          "the global '%s' is written: scripts keep no state, and share nothing; %s", name,
          is_known(scan, NULL, name) ? "it is one of the sandbox's, which are read only"
@@ -353,7 +269,7 @@ static void note_constant(struct scan *scan)
 static void visit_constants(struct scan *scan, int index)
 {
     for (int number = -1;; number--) {
-        push_constant(scan, index, number);
+        bytecode_push_constant(&scan->code, index, number);
         bool more = !lua_isnil(scan->lua, -1);
         note_constant(scan);
         lua_pop(scan->lua, 1);
@@ -365,10 +281,10 @@ static void visit_constants(struct scan *scan, int index)
 static void visit_writes(struct scan *scan, int index)
 {
     struct instruction instruction;
-    for (int at = 1; read_instruction(scan, index, at, &instruction); at++) {
-        if (!is_global(&instruction, ACCESS_WRITE))
+    for (int at = 1; bytecode_read(&scan->code, index, at, &instruction); at++) {
+        if (!bytecode_is_global(&instruction, ACCESS_WRITE))
             continue;
-        const char *name = push_operand(scan, index, instruction.d);
+        const char *name = bytecode_push_operand(&scan->code, index, instruction.d);
         map_put(&scan->written, name, strlen(name), 1);
         lua_pop(scan->lua, 1);
         check_write(scan, index, at, &instruction);
@@ -378,8 +294,8 @@ static void visit_writes(struct scan *scan, int index)
 static void visit_reads(struct scan *scan, int index)
 {
     struct instruction instruction;
-    for (int at = 1; read_instruction(scan, index, at, &instruction); at++)
-        if (is_global(&instruction, ACCESS_READ))
+    for (int at = 1; bytecode_read(&scan->code, index, at, &instruction); at++)
+        if (bytecode_is_global(&instruction, ACCESS_READ))
             check_read(scan, index, at, &instruction);
 }
 
@@ -391,7 +307,7 @@ static void visit_all(struct scan *scan, int index, visit *each)
     each(scan, index);
     luaL_checkstack(scan->lua, 8, "functions nested too deep");
     for (int number = -1;; number--) {
-        push_constant(scan, index, number);
+        bytecode_push_constant(&scan->code, index, number);
         int type = lua_type(scan->lua, -1);
         if (type == TYPE_PROTOTYPE)
             visit_all(scan, lua_gettop(scan->lua), each);
@@ -524,11 +440,11 @@ static int look_for_reads(lua_State *lua)
 {
     const struct code *code = lua_touserdata(lua, 1);
     struct instruction instruction;
-    char place[PLACE_SIZE];
-    for (int at = 1; read_instruction(code->scan, 2, at, &instruction); at++) {
-        if (is_field_read(&instruction, (uint32_t)code->parameter)) {
-            const char *name = push_operand(code->scan, 2, instruction.c);
-            write_place(code->scan, 2, at, place);
+    char place[BYTECODE_PLACE_SIZE];
+    for (int at = 1; bytecode_read(&code->scan->code, 2, at, &instruction); at++) {
+        if (bytecode_is_field_read(&instruction, (uint32_t)code->parameter)) {
+            const char *name = bytecode_push_operand(&code->scan->code, 2, instruction.c);
+            bytecode_place(&code->scan->code, 2, at, place);
             code->each(code->user, place, name);
             lua_pop(lua, 1);
         }
