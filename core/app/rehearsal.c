@@ -430,7 +430,6 @@ void rehearsal_clients(struct rehearsal *rehearsal)
 {
     const struct script_call calls[] = {
         {.hook = HOOK_CONNECT},
-        {.hook = HOOK_MESSAGE, .payload = "", .payload_size = 0},
         {.hook = HOOK_MESSAGE, .payload = "{\"action\":\"ping\"}", .payload_size = 17},
         {.hook = HOOK_SUBSCRIBED, .with_result = true, .topic = "1", .id = "1"},
         {.hook = HOOK_UNSUBSCRIBED, .with_result = true, .topic = "1"},

@@ -25,8 +25,8 @@ static void print_failure(const struct transaction *transaction,
     for (uint32_t i = 0; i < transaction->change_count; i++)
         if (transaction->changes[i].index == failure->change)
             outcome_append_row(&row, transaction, &transaction->changes[i]);
-    fprintf(stderr, "rowcast: %.*s (%.*s)%s\n", (int)line, failure->message, (int)row.size,
-            row.bytes, failure->message + line);
+    fprintf(stderr, "rowcast: %.*s\n  of the row %.*s%s\n", (int)line, failure->message,
+            (int)row.size, row.bytes, failure->message + line);
     buffer_release(&row);
 }
 

@@ -204,7 +204,7 @@ describe('rowcast replay', () => {
         const scripts = scriptFolder(t, { files: { 'tables/votes.lua': 'return {\ninsert = function() error("no") end }' } });
         const { code, stderr } = await run(['replay', file(t, lines(rows.slice(2, 3))), '--scripts', scripts]);
         assert.equal(code, 1);
-        assert.match(stderr, /tables\/votes\.lua:2: no \(0\/16B3748 xid 731 change 0 insert public\.votes id=4\)/);
+        assert.match(stderr, /tables\/votes\.lua:2: no\n {2}of the row 0\/16B3748 xid 731 change 0 insert public\.votes id=4\n/);
     });
 
     it('refuses what it cannot do', async (t) => {

@@ -128,7 +128,7 @@ describe('rowcast new spec', () => {
         assert.match(message, /tables\/trades\.lua:3: /);
         const replayed = await project.run(['replay', file]);
         assert.equal(replayed.code, 1);
-        assert.match(replayed.stderr, /tables\/trades\.lua:3: .*change 1 insert public\.trades id=7/);
+        assert.match(replayed.stderr, /tables\/trades\.lua:3: .*\n.*change 1 insert public\.trades id=7\n/);
 
         const { code, stdout, stderr } = await project.run(['new', 'spec', '--from', `${file}:1`]);
         assert.deepEqual([code, stderr], [0, '']);
