@@ -23,6 +23,7 @@ static struct status nothing(void)
         .health = &health,
         .source = {.kind = "none", .lag_bytes = -1, .lag_milliseconds = -1, .retained = -1},
         .scripts = "scripts",
+        .reload = {.blind = ""},
         .process = {.descriptors = -1},
     };
 }
@@ -220,8 +221,9 @@ static void the_status_is_json(void **state)
     assert_non_null(strstr(out.bytes, "\"safe_lsn\":\"1/10\",\"flushed_lsn\":\"1/0\","
                                       "\"server_lsn\":null,\"window_bytes\":16,"
                                       "\"lag_bytes\":null,\"lag_seconds\":null}"));
-    assert_non_null(strstr(out.bytes, "{\"script\":\"tables/depot.bays.lua\",\"table\":"
-                                      "\"depot.bays\",\"rows\":2,\"events\":0,\"errors\":1}"));
+    assert_non_null(strstr(
+        out.bytes, "{\"script\":\"tables/depot.bays.lua\",\"table\":"
+                   "\"depot.bays\",\"rows\":2,\"events\":0,\"errors\":1,\"seconds\":0.000000}"));
     assert_non_null(strstr(out.bytes, "\"workers\":[]"));
     assert_non_null(strstr(out.bytes, "\"admin_port\":null"));
     buffer_release(&out);

@@ -668,7 +668,7 @@ static void require_refuses_what_is_no_file(void **state)
     snprintf(from, sizeof from, "%s/elsewhere", fixture->folder);
     snprintf(to, sizeof to, "%s/lib/linked", fixture->folder);
     assert_int_equal(symlink(from, to), 0);
-    stopped(fixture, "require('linked.x')", "lib/linked/x.lua: cannot be read: Not a directory");
+    stopped(fixture, "require('linked.x')", "module 'linked.x' not found");
     snprintf(to, sizeof to, "%s/lib/pipe.lua", fixture->folder);
     assert_int_equal(mkfifo(to, 0600), 0);
     stopped(fixture, "require('pipe')", "not a regular file of up to 1 MiB");
