@@ -11,6 +11,8 @@
 #include "rowcast/memory.h"
 
 #define RANDOM_LETTERS 9
+#define ID_SIZE 32
+#define TEXTS 7 // of a handshake
 
 static void make_id(char *id, size_t size)
 {
@@ -24,87 +26,131 @@ static void make_id(char *id, size_t size)
     snprintf(id, size, "client_%lld_%s", (long long)(clock_now() / 1000000), random);
 }
 
-// All in one piece of memory.
-static void copy_texts(struct client *client, const struct handshake *handshake)
+// ---- the texts, in one piece of memory with the rest ----
+
+static const char **text_of(struct handshake *handshake, int number)
 {
-    const char *const from[] = {handshake->address,  handshake->path,   handshake->query,
-                                handshake->protocol, handshake->cookie, handshake->user_agent,
-                                handshake->origin};
-    const char **const to[] = {&client->address,  &client->path,   &client->query,
-                               &client->protocol, &client->cookie, &client->user_agent,
-                               &client->origin};
-    size_t size = 0, at = 0;
-    for (int i = 0; i < 7; i++)
-        size += from[i] ? strlen(from[i]) + 1 : 0;
-    client->texts = memory_resize(NULL, size > 0 ? size : 1);
-    for (int i = 0; i < 7; i++) {
-        if (!from[i])
+    const char **const texts[TEXTS] = {
+        &handshake->address, &handshake->path,       &handshake->query, &handshake->protocol,
+        &handshake->cookie,  &handshake->user_agent, &handshake->origin};
+    return texts[number];
+}
+
+static size_t texts_size(struct handshake handshake)
+{
+    size_t size = 0;
+    for (int i = 0; i < TEXTS; i++) {
+        const char *text = *text_of(&handshake, i);
+        size += text ? strlen(text) + 1 : 0;
+    }
+    return size;
+}
+
+static void keep_texts(struct client *client, struct handshake handshake)
+{
+    char *at = client->id + strlen(client->id) + 1;
+    for (int i = 0; i < TEXTS; i++) {
+        const char *text = *text_of(&handshake, i);
+        if (!text)
             continue;
-        *to[i] = strcpy(client->texts + at, from[i]);
-        at += strlen(from[i]) + 1;
+        client->sent |= (uint8_t)(1 << i);
+        at = stpcpy(at, text) + 1;
     }
 }
 
+struct handshake client_handshake(const struct client *client)
+{
+    struct handshake handshake = {0};
+    const char *at = client->id + strlen(client->id) + 1;
+    for (int i = 0; i < TEXTS; i++) {
+        if (!(client->sent & 1 << i))
+            continue;
+        *text_of(&handshake, i) = at;
+        at += strlen(at) + 1;
+    }
+    return handshake;
+}
+
+// ---- life ----
+
 struct client *client_new(struct client_ref ref, const struct handshake *handshake)
 {
-    struct client *client = memory_new(sizeof *client);
+    char id[ID_SIZE];
+    make_id(id, sizeof id);
+    struct client *client = memory_new(sizeof *client + strlen(id) + 1 + texts_size(*handshake));
+    strcpy(client->id, id);
+    keep_texts(client, *handshake);
     client->ref = ref;
-    make_id(client->id, sizeof client->id);
-    copy_texts(client, handshake);
     choices_init(&client->choices);
-    client->held_end = &client->held;
     return client;
 }
 
 void client_free(struct client *client, struct topics *topics)
 {
     struct held_message *held;
-    client_end_catchup(client);
-    client_end_snapshot(client);
+    client_end_pursuit(client);
+    client_end_join(client);
+    const struct choice *items = choices_items(&client->choices);
     for (uint32_t i = 0; i < client->choices.end; i++) {
-        if (client->choices.items[i].topic == CHOICE_HOLE)
+        if (items[i].topic == CHOICE_HOLE)
             continue;
-        topics_unref(topics, client->choices.items[i].topic);
-        topics_unref(topics, client->choices.items[i].heard);
+        topics_unref(topics, items[i].topic);
+        topics_unref(topics, items[i].heard);
     }
     choices_release(&client->choices);
     client_drop_work(client, topics);
     while ((held = client_take_held(client)))
         free(held);
-    free(client->texts);
     free(client->state);
     free(client);
 }
 
-void client_end_catchup(struct client *client)
+// ---- what it is behind with ----
+
+void client_begin_pursuit(struct client *client, const struct history *history, uint64_t from,
+                          struct conflation conflation)
 {
-    if (!client->catchup)
-        return;
-    catchup_release(client->catchup);
-    free(client->catchup);
-    client->catchup = NULL;
-    list_leave(&client->ready);
+    client->pursuit = memory_new(sizeof *client->pursuit);
+    client->pursuit->client = client;
+    catchup_init(&client->pursuit->catchup, history, from, conflation);
 }
 
-void client_end_snapshot(struct client *client)
+void client_end_pursuit(struct client *client)
 {
-    if (!client->snapshot)
+    if (!client->pursuit)
         return;
-    struct choice *choice = choices_find(&client->choices, snapshot_topic(client->snapshot));
-    if (choice)
-        choice->seen = NULL;
-    snapshot_free(client->snapshot);
-    client_forget_snapshot(client);
+    catchup_release(&client->pursuit->catchup);
+    list_leave(&client->pursuit->ready);
+    free(client->pursuit);
+    client->pursuit = NULL;
 }
 
-void client_forget_snapshot(struct client *client)
+void client_begin_join(struct client *client, struct snapshot *snapshot,
+                       const struct script_command *command, const char *reason)
 {
-    list_leave(&client->join);
-    client->snapshot = NULL;
-    client->joining = NULL;
-    client->reason = NULL;
-    client->joined = false;
+    client->join = memory_new(sizeof *client->join);
+    client->join->client = client;
+    client->join->snapshot = snapshot;
+    client->join->command = command;
+    client->join->reason = reason;
 }
+
+void client_end_join(struct client *client)
+{
+    if (!client->join)
+        return;
+    snapshot_free(client->join->snapshot);
+    client_forget_join(client);
+}
+
+void client_forget_join(struct client *client)
+{
+    list_leave(&client->join->link);
+    free(client->join);
+    client->join = NULL;
+}
+
+// ---- what it has asked for ----
 
 void client_push_work(struct client *client, struct script_commands *commands,
                       struct missed_events missed)
@@ -143,24 +189,26 @@ void client_hold(struct client *client, const char *bytes, size_t size, bool bin
     held->binary = binary;
     held->asked = asked;
     memcpy(held->bytes, bytes, size);
-    *client->held_end = held;
-    client->held_end = &held->next;
+    held->next = client->held ? client->held->next : held;
+    if (client->held)
+        client->held->next = held;
+    client->held = held;
 }
 
 struct held_message *client_take_held(struct client *client)
 {
-    struct held_message *held = client->held;
-    if (!held)
+    struct held_message *newest = client->held;
+    if (!newest)
         return NULL;
-    client->held = held->next;
-    if (!client->held)
-        client->held_end = &client->held;
-    return held;
+    struct held_message *oldest = newest->next;
+    newest->next = oldest->next;
+    if (oldest == newest)
+        client->held = NULL;
+    return oldest;
 }
 
-void client_set_state(struct client *client, const char *json, size_t size)
+void client_set_state(struct client *client, const char *json)
 {
     free(client->state);
-    client->state = memory_copy(json, size);
-    client->state_size = size;
+    client->state = memory_text(json);
 }

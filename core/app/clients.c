@@ -90,7 +90,7 @@ uint64_t clients_waiting(const struct clients *clients)
     const struct client *client;
     uint64_t waiting = 0;
     while ((client = roster_next(&clients->roster, &at)))
-        waiting += client->work && !client->catchup;
+        waiting += client->work && !client->pursuit;
     return waiting;
 }
 
@@ -135,9 +135,9 @@ static void tell_reset(struct clients *clients, struct client *client)
                                .id = id};
     clients_position_text(clients, id);
     clients_reset_join(clients, client, &call);
-    if (client->snapshot)
+    if (client->join)
         return; // it begins again
-    if (client->catchup)
+    if (client->pursuit)
         clients_serve_live(clients, client);
     if (client->choices.count > 0)
         clients_run_hook(clients, client, &call);
@@ -154,11 +154,11 @@ void clients_reset(struct clients *clients)
 // behind an answer may have waited as long: each counts from its own arrival.
 static void give_up(struct clients *clients, struct client *client)
 {
-    if (client->catchup && !client->snapshot) {
+    if (client->pursuit && !client->join) {
         clients_serve_live(clients, client);
         clients_proceed(clients, client);
     }
-    while (client->work && !client->catchup && clients_wait(clients, client) &&
+    while (client->work && !client->pursuit && clients_wait(clients, client) &&
            clients->now - client->asked >= (uint64_t)clients->config.wait) {
         struct script_command *command = clients_next_command(client);
         client->work->next++;
@@ -185,9 +185,10 @@ void clients_opened(struct clients *clients, struct client_ref ref,
     clients->now = now;
     struct client *client = client_new(ref, handshake);
     roster_put(&clients->roster, ref, client);
-    log_write(LOG_DEBUG, "client_connected",
-              LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
-              "a client has connected");
+    log_write(
+        LOG_DEBUG, "client_connected",
+        LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", handshake->address)),
+        "a client has connected");
     client->asked = now;
     client->answering = true;
     clients->config.metrics->connections++;
@@ -223,7 +224,8 @@ void clients_limited(struct clients *clients, struct client_ref ref)
              "Too many messages: at most %lld a second are read; whoever goes on is closed",
              (long long)clients->config.per_second);
     log_write(LOG_INFO, "client_limited",
-              LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("address", client->address)),
+              LOG_FIELDS(LOG_TEXT("client_id", client->id),
+                         LOG_TEXT("address", client_handshake(client).address)),
               "a client sends more than %lld messages a second, and is read more slowly",
               (long long)clients->config.per_second);
     clients_report_error(clients, client, &nothing, "rate_limited", sentence);
@@ -243,7 +245,7 @@ void clients_closed(struct clients *clients, struct client_ref ref, int code)
     roster_put(&clients->roster, ref, NULL);
     metrics_disconnect(clients->config.metrics, code);
     clients->subscriptions -= client->choices.count;
-    clients_end_catchup(clients, client);
+    clients_end_pursuit(clients, client);
     clients_leave_format(clients, client);
     client_free(client, clients->config.topics);
 }
@@ -286,7 +288,7 @@ void clients_audience(const struct clients *clients, const struct event *event, 
         if (!wants(client, event))
             continue;
         audience->subscribed++;
-        if (!client->catchup || catchup_place(client->catchup) > place)
+        if (!client->pursuit || catchup_place(&client->pursuit->catchup) > place)
             continue;
         if (audience->behind < CLIENTS_NAMED)
             audience->named[audience->behind] = client->id;

@@ -11,65 +11,63 @@
 #define FEED_EVENTS 512
 #define FEED_STEPS 4096
 
-static void begin_catchup(struct clients *clients, struct client *client, uint64_t from,
+static void begin_pursuit(struct clients *clients, struct client *client, uint64_t from,
                           struct conflation conflation)
 {
     clients->behind++;
-    client->catchup = memory_new(sizeof *client->catchup);
-    catchup_init(client->catchup, clients->config.history, from, conflation);
+    client_begin_pursuit(client, clients->config.history, from, conflation);
 }
 
 void clients_park(struct clients *clients, struct client *client)
 {
     server_park(clients->config.server, client->ref);
-    begin_catchup(clients, client, history_end(clients->config.history),
+    begin_pursuit(clients, client, history_end(clients->config.history),
                   (struct conflation){NULL, 0});
 }
 
-void clients_end_catchup(struct clients *clients, struct client *client)
+void clients_end_pursuit(struct clients *clients, struct client *client)
 {
-    clients->behind -= client->catchup != NULL;
-    client_end_catchup(client);
+    clients->behind -= client->pursuit != NULL;
+    client_end_pursuit(client);
 }
 
 // Back to the worker, from here on.
 void clients_serve_live(struct clients *clients, struct client *client)
 {
-    clients_end_catchup(clients, client);
-    client->watched = false;
+    clients_end_pursuit(clients, client);
     server_unpark(clients->config.server, client->ref);
 }
 
 void clients_parked(struct clients *clients, struct client_ref ref, uint64_t place)
 {
     struct client *client = clients_find(clients, ref);
-    if (!client || client->closing || client->catchup)
+    if (!client || client->closing || client->pursuit)
         return;
     uint64_t from = place > clients->reset ? place : clients->reset;
     log_write(LOG_DEBUG, "client_slow", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
               "the client does not keep up: it is served from the history");
-    begin_catchup(clients, client, from, clients->conflation);
-    client->watched = true;
+    begin_pursuit(clients, client, from, clients->conflation);
+    client->pursuit->watched = true;
 }
 
 void clients_watch(struct clients *clients, struct client *client)
 {
-    client->watched = true;
+    client->pursuit->watched = true;
     server_watch(clients->config.server, client->ref);
 }
 
 void clients_make_ready(struct clients *clients, struct client *client)
 {
-    if (!list_holds(&client->ready))
-        list_append(&clients->ready, &client->ready);
+    if (!list_holds(&client->pursuit->ready))
+        list_append(&clients->ready, &client->pursuit->ready);
 }
 
 void clients_hungry(struct clients *clients, struct client_ref ref)
 {
     struct client *client = clients_find(clients, ref);
-    if (!client || !client->catchup)
+    if (!client || !client->pursuit)
         return;
-    client->watched = false;
+    client->pursuit->watched = false;
     clients_make_ready(clients, client);
 }
 
@@ -89,7 +87,7 @@ static enum catchup_step give_batch(struct clients *clients, struct client *clie
     uint32_t steps = FEED_STEPS, events = 0;
     enum catchup_step step = CATCHUP_EVENT;
     while (step == CATCHUP_EVENT && events < FEED_EVENTS && *bytes < clients->config.batch) {
-        step = catchup_next(client->catchup, &client->choices, &steps, &event);
+        step = catchup_next(&client->pursuit->catchup, &client->choices, &steps, &event);
         if (step != CATCHUP_EVENT)
             break;
         events++;
@@ -111,7 +109,7 @@ static bool give(struct clients *clients, struct client *client)
         return false;
     switch (step) {
     case CATCHUP_DONE:
-        if (client->snapshot) {
+        if (client->join) {
             clients_go_on_joining(clients, client);
             return false;
         }
@@ -124,7 +122,7 @@ static bool give(struct clients *clients, struct client *client)
         if (bytes > 0)
             clients_watch(clients, client);
         else
-            list_append(&clients->ready, &client->ready);
+            clients_make_ready(clients, client);
         return false;
     }
 }
@@ -136,11 +134,12 @@ void clients_replay(struct clients *clients, struct client *client, struct misse
     struct choice *choice = choices_find(&client->choices, missed.topic);
     if (choice) {
         clients_park(clients, client);
-        catchup_add(client->catchup, missed.cursor, missed.until, filter_ref(choice->filter), NULL);
+        catchup_add(&client->pursuit->catchup, missed.cursor, missed.until,
+                    filter_ref(choice->filter), NULL);
         if (server_has_room(clients->config.server))
             give(clients, client);
         else
-            list_append(&clients->ready, &client->ready);
+            clients_make_ready(clients, client);
     }
     topics_unref(clients->config.topics, missed.topic);
 }
@@ -159,7 +158,7 @@ bool clients_feed(struct clients *clients)
         if (until == 0)
             until = uv_hrtime() + FEED_TIME;
         list_leave(first);
-        struct client *client = container_of(first, struct client, ready);
+        struct client *client = container_of(first, struct pursuit, ready)->client;
         if (give(clients, client))
             clients_proceed(clients, client);
         if (uv_hrtime() >= until)

@@ -25,9 +25,10 @@ void clients_choose_format(struct clients *clients, struct client *client, const
     if (format == client->format)
         return;
     client->format = format;
+    struct choice *items = choices_items(&client->choices);
     for (uint32_t i = 0; i < client->choices.end; i++)
-        if (client->choices.items[i].topic != CHOICE_HOLE)
-            hear_anew(clients, client, &client->choices.items[i]);
+        if (items[i].topic != CHOICE_HOLE)
+            hear_anew(clients, client, &items[i]);
 }
 
 static void fail(struct clients *clients, struct client *client)
@@ -56,7 +57,7 @@ void clients_fail_format(struct clients *clients, uint32_t format, const struct 
     struct client_ref at = {0};
     struct client *client;
     while ((client = roster_next(&clients->roster, &at))) {
-        if (client->format != format || client->closing || client->catchup)
+        if (client->format != format || client->closing || client->pursuit)
             continue;
         for (uint32_t i = 0; i < event->topic_count && !client->closing; i++) {
             const struct choice *choice = choices_find(&client->choices, event->topics[i]);

@@ -12,10 +12,9 @@ void clients_begin_join(struct clients *clients, struct client *client,
                         const char *reason)
 {
     clients_park(clients, client);
-    client->joining = command;
-    client->reason = reason;
-    client->snapshot = snapshot_start(clients->config.snapshots, topic, filter, client);
-    list_append(&clients->joining, &client->join);
+    client_begin_join(client, snapshot_start(clients->config.snapshots, topic, filter, client),
+                      command, reason);
+    list_append(&clients->joining, &client->join->link);
 }
 
 // ---- its steps ----
@@ -42,55 +41,64 @@ static void answer(struct clients *clients, struct client *client, struct script
 // The client has all of its other topics up to here: so it may be told what it is subscribed to now.
 static void confirm(struct clients *clients, struct client *client)
 {
-    const struct script_command *command = client->joining;
-    struct filter *filter = snapshot_filter(client->snapshot);
-    uint32_t topic = snapshot_topic(client->snapshot);
+    struct join *join = client->join;
+    const struct script_command *command = join->command;
+    struct filter *filter = snapshot_filter(join->snapshot);
+    uint32_t topic = snapshot_topic(join->snapshot);
     struct script_call call = {.hook = HOOK_SUBSCRIBED,
                                .with_result = true,
                                .topic = command->topic,
                                .conflate = clients->config.conflate,
-                               .reason = client->reason,
+                               .reason = join->reason,
                                .with_snapshot = true,
-                               .snapshot = snapshot_count(client->snapshot),
+                               .snapshot = snapshot_count(join->snapshot),
                                .ref = command->ref,
                                .ref_size = command->ref_size};
     clients_choose(clients, client, topic, filter_ref(filter));
-    choices_find(&client->choices, topic)->seen = snapshot_seen(client->snapshot);
+    catchup_leave_out(&client->pursuit->catchup, topic, snapshot_seen(join->snapshot));
     clients_hear(clients, client, topic);
-    client->joined = true;
-    client->progress = clients->now;
+    join->confirmed = true;
+    join->progress = clients->now;
     answer(clients, client, &call);
 }
 
 // Behind the rows comes what they lack of the stream.
 static void add_lacking(struct clients *clients, struct client *client)
 {
-    struct snapshot *snapshot = client->snapshot;
+    struct snapshot *snapshot = client->join->snapshot;
+    struct catchup *catchup = &client->pursuit->catchup;
     struct history_cursor cursor;
     if (history_resume(clients->config.history, snapshot_topic(snapshot), snapshot_since(snapshot),
                        &cursor) != RESUME_RECOVERED) {
         clients_lose(clients, client);
         return;
     }
-    catchup_add(client->catchup, cursor, client->catchup->from,
-                filter_ref(snapshot_filter(snapshot)), snapshot_seen(snapshot));
+    catchup_add(catchup, cursor, catchup->from, filter_ref(snapshot_filter(snapshot)),
+                snapshot_seen(snapshot));
     clients_make_ready(clients, client);
+}
+
+// To be given.
+static bool has_rows(const struct join *join)
+{
+    return join && join->confirmed && snapshot_has_next(join->snapshot);
 }
 
 bool clients_give_rows(struct clients *clients, struct client *client)
 {
+    struct join *join = client->join;
     struct frame *frame;
     size_t bytes = 0;
-    if (!client->joined || !snapshot_has_next(client->snapshot))
+    if (!has_rows(join))
         return false;
-    while (bytes < clients->config.batch && (frame = snapshot_next(client->snapshot))) {
+    while (bytes < clients->config.batch && (frame = snapshot_next(join->snapshot))) {
         bytes += clients_send_event(clients, client, frame, NULL);
         frame_unref(frame);
         if (client->closing)
             return true;
     }
-    client->progress = clients->now;
-    if (snapshot_has_next(client->snapshot))
+    join->progress = clients->now;
+    if (has_rows(join))
         clients_watch(clients, client);
     else
         add_lacking(clients, client);
@@ -100,7 +108,7 @@ bool clients_give_rows(struct clients *clients, struct client *client)
 static void finish(struct clients *clients, struct client *client)
 {
     char id[EVENT_ID_TEXT_SIZE];
-    const struct script_command *command = client->joining;
+    const struct script_command *command = client->join->command;
     struct script_call call = {.hook = HOOK_SNAPSHOT_END,
                                .with_result = true,
                                .topic = command->topic,
@@ -108,7 +116,7 @@ static void finish(struct clients *clients, struct client *client)
                                .ref = command->ref,
                                .ref_size = command->ref_size};
     clients_position_text(clients, id);
-    client_end_snapshot(client);
+    client_end_join(client);
     clients_serve_live(clients, client);
     clients_run_hook(clients, client, &call);
     clients_proceed(clients, client);
@@ -116,13 +124,13 @@ static void finish(struct clients *clients, struct client *client)
 
 void clients_go_on_joining(struct clients *clients, struct client *client)
 {
-    if (!client->joined) {
-        if (!snapshot_is_ready(client->snapshot))
+    if (!client->join->confirmed) {
+        if (!snapshot_is_ready(client->join->snapshot))
             return;
         confirm(clients, client);
         if (!client->closing && !clients_give_rows(clients, client))
             add_lacking(clients, client);
-    } else if (snapshot_has_passed(client->snapshot)) {
+    } else if (snapshot_has_passed(client->join->snapshot)) {
         finish(clients, client);
     } else {
         clients->config.ask(clients->config.user);
@@ -131,14 +139,14 @@ void clients_go_on_joining(struct clients *clients, struct client *client)
 
 void clients_reset_join(struct clients *clients, struct client *client, struct script_call *call)
 {
-    if (!client->snapshot)
+    if (!client->join)
         return;
-    if (client->joined) { // with what the call says
-        client_end_snapshot(client);
+    if (client->join->confirmed) { // with what the call says
+        client_end_join(client);
         return;
     }
-    snapshot_restart(client->snapshot);
-    clients_end_catchup(clients, client);
+    snapshot_restart(client->join->snapshot);
+    clients_end_pursuit(clients, client);
     clients_park(clients, client);
     if (client->choices.count > 0)
         answer(clients, client, call);
@@ -156,23 +164,23 @@ void clients_wake_joining(struct clients *clients)
     clients->fed_end = end;
     for (struct list_link *link = clients->joining.head.next; link != &clients->joining.head;
          link = link->next) {
-        struct client *client = container_of(link, struct client, join);
-        if (!client->watched)
+        struct client *client = container_of(link, struct join, link)->client;
+        if (!client->pursuit->watched)
             clients_make_ready(clients, client);
     }
 }
 
 void clients_give_up_reading(struct clients *clients, struct client *client)
 {
-    if (client->joined && snapshot_has_next(client->snapshot) &&
-        clients->now - client->progress >= (uint64_t)clients->config.wait)
+    if (has_rows(client->join) &&
+        clients->now - client->join->progress >= (uint64_t)clients->config.wait)
         clients_lose(clients, client);
 }
 
 static void on_ready(void *user, void *owner)
 {
     struct client *client = owner;
-    if (!client->watched)
+    if (!client->pursuit->watched)
         clients_make_ready(user, client);
 }
 
@@ -181,10 +189,10 @@ static void on_failed(void *user, void *owner, const char *code, const char *sen
 {
     struct clients *clients = user;
     struct client *client = owner;
-    const struct script_command *command = client->joining;
-    client_forget_snapshot(client);
+    const struct script_command *command = client->join->command;
+    client_forget_join(client);
     clients_report_error(clients, client, command, code, sentence);
-    if (!client->closing && !client->watched)
+    if (!client->closing && !client->pursuit->watched)
         clients_make_ready(clients, client);
 }
 

@@ -12,11 +12,11 @@ struct clients {
     struct clients_config config;
     struct script *script;
     struct roster roster;
-    struct list ready; // clients that catch up and take more, each in its turn
+    struct list ready; // pursuits of clients that take more, each in its turn
     struct conflation conflation;
     uint64_t reset;      // what has a place before this was void for everybody
     uint32_t behind;     // clients that catch up
-    struct list joining; // clients that join a snapshot with the stream,
+    struct list joining; // joins of a snapshot with the stream,
     struct event_id fed; // woken when the history was here
     uint64_t fed_end;
     struct list awaiting; // clients whose subscribe waits for the stream to pass a position;
@@ -97,7 +97,7 @@ void clients_make_ready(struct clients *clients, struct client *client);
 void clients_lose(struct clients *clients, struct client *client); // closes it with 4100
 // Back to the worker, from here on.
 void clients_serve_live(struct clients *clients, struct client *client);
-void clients_end_catchup(struct clients *clients, struct client *client); // if there is one
+void clients_end_pursuit(struct clients *clients, struct client *client); // if there is one
 
 // ---- joining a snapshot with the stream: clients_join.c ----
 

@@ -26,15 +26,16 @@ static const char *subscription_name(void *user, size_t index)
 {
     struct view *view = user;
     choices_compact(&view->client->choices);
-    return topics_name(view->clients->config.topics, view->client->choices.items[index].topic);
+    return topics_name(view->clients->config.topics,
+                       choices_items(&view->client->choices)[index].topic);
 }
 
 // What it still waits for is dropped.
 void clients_leave_alone(struct clients *clients, struct client *client)
 {
     client->closing = true;
-    clients_end_catchup(clients, client);
-    client_end_snapshot(client);
+    clients_end_pursuit(clients, client);
+    client_end_join(client);
     client_drop_work(client, clients->config.topics);
 }
 
@@ -59,17 +60,18 @@ struct script_commands *clients_call_script(struct clients *clients, struct clie
 {
     char failure[FAILURE_SIZE];
     struct view view = {clients, client};
+    struct handshake handshake = client_handshake(client);
     struct script_client shown = {
         .id = client->id,
-        .address = client->address,
-        .path = client->path,
-        .query = client->query,
-        .protocol = client->protocol,
-        .cookie = client->cookie,
-        .user_agent = client->user_agent,
-        .origin = client->origin,
+        .address = handshake.address,
+        .path = handshake.path,
+        .query = handshake.query,
+        .protocol = handshake.protocol,
+        .cookie = handshake.cookie,
+        .user_agent = handshake.user_agent,
+        .origin = handshake.origin,
         .state = client->state,
-        .state_size = client->state_size,
+        .state_size = client->state ? strlen(client->state) : 0,
         .subscription_count = client->choices.count,
         .subscription = subscription_name,
         .user = &view,
@@ -311,7 +313,7 @@ void clients_carry_out(struct clients *clients, struct client *client,
         clients_send_away(clients, client, command->code, command->reason);
         break;
     case COMMAND_STATE:
-        client_set_state(client, command->state, command->state_size);
+        client_set_state(client, command->state);
         break;
     case COMMAND_SUBSCRIBE:
         subscribe(clients, client, command);
@@ -368,7 +370,7 @@ bool clients_wait(const struct clients *clients, const struct client *client)
 // Carries out the commands under way until one has to wait. True: all are done.
 static bool work_on(struct clients *clients, struct client *client)
 {
-    while (client->work && !client->catchup) {
+    while (client->work && !client->pursuit) {
         if (clients_wait(clients, client)) {
             clients_note_waiting(clients, client);
             return false;

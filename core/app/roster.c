@@ -50,9 +50,7 @@ void roster_put(struct roster *roster, struct client_ref ref, struct client *cli
     }
     struct roster_worker *worker = &roster->workers[ref.worker];
     if (ref.slot >= worker->capacity) {
-        uint32_t capacity = worker->capacity > 0 ? worker->capacity : FIRST_CAPACITY;
-        while (capacity <= ref.slot)
-            capacity *= 2;
+        uint32_t capacity = ref.slot + ref.slot / 4 + FIRST_CAPACITY;
         worker->clients = grow(worker->clients, worker->capacity, capacity, sizeof client);
         worker->capacity = capacity;
     }

@@ -24,6 +24,12 @@ void catchup_init(struct catchup *catchup, const struct history *history, uint64
     *catchup = (struct catchup){.history = history, .from = from, .conflation = conflation};
 }
 
+void catchup_leave_out(struct catchup *catchup, uint32_t topic, const struct visibility *seen)
+{
+    catchup->seen_topic = topic;
+    catchup->seen = seen;
+}
+
 static void strand_release(struct strand *strand)
 {
     filter_unref(strand->filter);
@@ -132,7 +138,7 @@ static bool begin_round(struct catchup *catchup, const struct choices *choices)
     uint64_t until = history_end(catchup->history);
 
     for (uint32_t i = 0; i < choices->end; i++) {
-        const struct choice *choice = &choices->items[i];
+        const struct choice *choice = &choices_items(choices)[i];
         struct history_cursor cursor;
         if (choice->topic == CHOICE_HOLE)
             continue;
@@ -140,8 +146,10 @@ static bool begin_round(struct catchup *catchup, const struct choices *choices)
             return false;
         uint64_t place = history_place(catchup->history, &cursor);
         if (place < until)
-            push(catchup, (struct strand){place, until, cursor, filter_ref(choice->filter),
-                                          choice->seen, find_newest(catchup, cursor, until)});
+            push(catchup,
+                 (struct strand){place, until, cursor, filter_ref(choice->filter),
+                                 choice->topic == catchup->seen_topic ? catchup->seen : NULL,
+                                 find_newest(catchup, cursor, until)});
     }
     catchup->from = until;
     return true;

@@ -6,80 +6,118 @@
 
 #include "rowcast/memory.h"
 
-#define FIRST_CAPACITY 1 // what most have
+#define FIRST_LIST 4
 #define FEW 16
 
 void choices_init(struct choices *choices)
 {
-    *choices = (struct choices){0};
-    map_init(&choices->places);
+    *choices = (struct choices){.capacity = 1};
+}
+
+static struct map *places_of(const struct choices *choices)
+{
+    return choices->capacity > 1 ? choices->places : NULL;
+}
+
+// Of its memory.
+static void give_back(struct choices *choices)
+{
+    if (places_of(choices) != NULL)
+        map_release(choices->places);
+    if (choices->capacity > 1) {
+        free(choices->places);
+        free(choices->list);
+    }
+    choices_init(choices);
 }
 
 void choices_release(struct choices *choices)
 {
     for (uint32_t i = 0; i < choices->end; i++)
-        filter_unref(choices->items[i].filter);
-    free(choices->items);
-    map_release(&choices->places);
+        filter_unref(choices_items(choices)[i].filter);
+    give_back(choices);
 }
 
 static void note_places(struct choices *choices, uint32_t from)
 {
     for (uint32_t i = from; i < choices->end; i++) {
-        uint32_t topic = choices->items[i].topic;
+        uint32_t topic = choices->list[i].topic;
         if (topic != CHOICE_HOLE)
-            map_put(&choices->places, &topic, sizeof topic, i);
+            map_put(choices->places, &topic, sizeof topic, i);
     }
+}
+
+static void make_places(struct choices *choices)
+{
+    choices->places = memory_new(sizeof *choices->places);
+    map_init(choices->places);
+    note_places(choices, 0);
 }
 
 struct choice *choices_find(const struct choices *choices, uint32_t topic)
 {
-    if (choices->places.count > 0) {
-        uint64_t *place = map_get(&choices->places, &topic, sizeof topic);
-        return place != NULL ? &choices->items[*place] : NULL;
+    struct choice *items = choices_items(choices);
+
+    if (places_of(choices) != NULL) {
+        uint64_t *place = map_get(choices->places, &topic, sizeof topic);
+        return place != NULL ? &items[*place] : NULL;
     }
     for (uint32_t i = 0; i < choices->end; i++)
-        if (choices->items[i].topic == topic)
-            return &choices->items[i];
+        if (items[i].topic == topic)
+            return &items[i];
     return NULL;
 }
 
 void choices_compact(struct choices *choices)
 {
+    struct choice *items = choices_items(choices);
     uint32_t end = 0;
 
     if (choices->count == choices->end)
         return;
     for (uint32_t i = 0; i < choices->end; i++)
-        if (choices->items[i].topic != CHOICE_HOLE)
-            choices->items[end++] = choices->items[i];
+        if (items[i].topic != CHOICE_HOLE)
+            items[end++] = items[i];
     choices->end = end;
-    if (choices->places.count > 0)
+    if (places_of(choices) != NULL)
         note_places(choices, 0);
+}
+
+static void grow(struct choices *choices)
+{
+    struct choice only = choices->only;
+
+    if (choices->capacity > 1) {
+        choices->capacity *= 2;
+        choices->list = memory_resize(choices->list, choices->capacity * sizeof *choices->list);
+        return;
+    }
+    choices->capacity = FIRST_LIST;
+    choices->list = memory_resize(NULL, FIRST_LIST * sizeof *choices->list);
+    choices->list[0] = only;
+    choices->places = NULL;
 }
 
 void choices_add(struct choices *choices, uint32_t topic, struct filter *filter)
 {
     if (choices->end == choices->capacity && choices->count <= choices->end / 2)
         choices_compact(choices);
-    if (choices->end == choices->capacity) {
-        choices->capacity = choices->capacity > 0 ? choices->capacity * 2 : FIRST_CAPACITY;
-        choices->items = memory_resize(choices->items, choices->capacity * sizeof *choices->items);
-    }
-    choices->items[choices->end++] = (struct choice){topic, topic, filter, NULL};
+    if (choices->end == choices->capacity)
+        grow(choices);
+    choices_items(choices)[choices->end++] = (struct choice){topic, topic, filter};
     choices->count++;
-    if (choices->places.count > 0)
+    if (places_of(choices) != NULL)
         note_places(choices, choices->end - 1);
     else if (choices->end > FEW)
-        note_places(choices, 0);
+        make_places(choices);
 }
 
 void choices_remove(struct choices *choices, struct choice *choice)
 {
-    if (choices->places.count > 0)
-        map_remove(&choices->places, &choice->topic, sizeof choice->topic);
+    if (places_of(choices) != NULL)
+        map_remove(choices->places, &choice->topic, sizeof choice->topic);
     filter_unref(choice->filter);
     *choice = (struct choice){.topic = CHOICE_HOLE};
     if (--choices->count == 0)
-        choices->end = 0;
+        give_back(choices);
 }

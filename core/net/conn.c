@@ -52,7 +52,7 @@ static void leave_open(struct conn *conn)
     struct hall *hall = conn->hall;
 
     subscribers_leave_all(&hall->subscribers, &conn->subscriber, hall->events->emptied, hall->user);
-    list_leave(&conn->stalled);
+    conn->stalled = false;
     hall_leave(hall, &conn->address);
     hall->events->closed(hall->user, conn, conn->code);
 }
@@ -316,7 +316,7 @@ void conn_expire(struct conn *conn)
 void conn_look(struct conn *conn, struct frame *ping)
 {
     // Who is not read cannot be heard.
-    if (conn->state != CONN_OPEN || list_holds(&conn->stalled))
+    if (conn->state != CONN_OPEN || conn->stalled)
         return;
     if (conn->asked >= UNREAD_ASKED && outqueue_empty(&conn->queue))
         conn->pulse.heard = true;
@@ -515,14 +515,22 @@ static struct conn *from_transport(struct transport *transport)
     return container_of(transport, struct conn, transport);
 }
 
+// Until the application is no longer behind. Who is read is not slowed, so the deadline is free for it.
+static void conn_stall(struct conn *conn)
+{
+    if (conn->stalled)
+        return;
+    conn->stalled = true;
+    list_append(&conn->hall->stalled, &conn->deadline.link);
+}
+
 static uv_buf_t on_room(struct transport *transport)
 {
     struct conn *conn = from_transport(transport);
     struct hall *hall = conn->hall;
 
     if (conn->state == CONN_OPEN && hall->paused) {
-        if (!list_holds(&conn->stalled))
-            list_append(&hall->stalled, &conn->stalled);
+        conn_stall(conn);
         return uv_buf_init(NULL, 0);
     }
     size_t room =
@@ -537,7 +545,7 @@ static bool wants_bytes(struct conn *conn)
     if (conn->state != CONN_OPEN)
         return true;
     return conn->queue.bytes < UNREAD_BYTES && conn->queue.count < UNREAD_FRAMES &&
-           conn->asked < UNREAD_ASKED && !list_holds(&conn->stalled) && !is_slowed(conn);
+           conn->asked < UNREAD_ASKED && !conn->stalled && !is_slowed(conn);
 }
 
 static void on_bytes(struct transport *transport, const char *bytes, size_t size)

@@ -135,8 +135,9 @@ void crowd_pause(struct crowd *crowd, bool paused)
 
     crowd->hall.paused = paused;
     while (!paused && (stalled = list_first(&crowd->hall.stalled)) != NULL) {
-        struct conn *conn = container_of(stalled, struct conn, stalled);
+        struct conn *conn = container_of(stalled, struct conn, deadline.link);
         list_leave(stalled);
+        conn->stalled = false;
         conn->pulse.heard = true; // it had something to say all the time
         hall_touch(&crowd->hall, &conn->dirty);
     }

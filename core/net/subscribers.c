@@ -131,7 +131,7 @@ static void topic_resize(struct subscribers_topic *topic, uint32_t capacity)
 static void topic_add(struct subscribers_topic *topic, struct subscription subscription)
 {
     if (topic->count == topic->capacity)
-        topic_resize(topic, topic->capacity > 0 ? topic->capacity * 2 : 1);
+        topic_resize(topic, topic->capacity + topic->capacity / 4 + 1);
     topic->subscriptions[topic->count++] = subscription;
 }
 

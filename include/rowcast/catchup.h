@@ -14,6 +14,7 @@
 
 #include "rowcast/choices.h"
 #include "rowcast/history.h"
+#include "rowcast/visibility.h"
 
 // Types of which the newest of a topic is enough for who is behind.
 struct conflation {
@@ -24,7 +25,9 @@ struct conflation {
 struct catchup {
     const struct history *history;
     struct conflation conflation;
-    uint64_t from;       // the rounds that have begun cover all before this place
+    uint64_t from;                 // the rounds that have begun cover all before this place
+    const struct visibility *seen; // of the topic `seen_topic`; NULL: nothing
+    uint32_t seen_topic;
     struct strand *heap; // by place, the next one first
     uint32_t count, capacity;
 };
@@ -43,6 +46,10 @@ void catchup_release(struct catchup *catchup);
 
 // Its client has had everything before this place, or never will.
 uint64_t catchup_place(const struct catchup *catchup);
+
+// From the next round on, and until the end, what is `seen` of the topic is left out: the client knows it
+// from a snapshot.
+void catchup_leave_out(struct catchup *catchup, uint32_t topic, const struct visibility *seen);
 
 // What a resume has missed comes too: from the cursor on, before the place `until`, with a filter of its
 // own (taken over; NULL: all types), without what is `seen` (NULL: nothing is). Never conflated.

@@ -8,24 +8,32 @@
 
 #include "rowcast/filter.h"
 #include "rowcast/map.h"
-#include "rowcast/visibility.h"
 
 struct choice {
-    uint32_t topic; // a number that the owner holds a reference to
-    uint32_t
-        heard; // the number that the worker knows it by; the same, unless the owner says otherwise
-    struct filter *filter;         // owned; NULL: all types
-    const struct visibility *seen; // what it knows from a snapshot, to be left out; NULL: nothing
+    uint32_t topic;        // a number that the owner holds a reference to
+    uint32_t heard;        // the worker's number of it; the same, unless the owner says otherwise
+    struct filter *filter; // owned; NULL: all types
 };
 
 // Invariant: the first `end` items are choices and `end - count` holes (topic CHOICE_HOLE, no filter).
 struct choices {
-    struct choice *items;
+    union {
+        struct choice only; // capacity 1: most have one, which takes no memory of its own
+        struct {
+            struct choice *list;
+            struct map *places; // topic -> index in the list, once there are many; else NULL
+        };
+    };
     uint32_t count, end, capacity;
-    struct map places; // topic -> index in items, once there are many
 };
 
 #define CHOICE_HOLE UINT32_MAX
+
+// They live until the next choices_add, choices_remove or choices_compact.
+static inline struct choice *choices_items(const struct choices *choices)
+{
+    return choices->capacity == 1 ? &((struct choices *)choices)->only : choices->list;
+}
 
 void choices_init(struct choices *choices);
 void choices_release(struct choices *choices); // gives back the filters, not the topics

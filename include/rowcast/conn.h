@@ -46,20 +46,23 @@ struct conn {
     uint8_t state;       // enum conn_state; changed in conn.c by one function only
     bool ended;          // the peer's FIN has come
     uint8_t window_bits; // of the compressed messages it reads (RFC 7692); 0: it reads none
+    bool watched;        // parked, and the application is to be told when little waits
+    bool stalled;        // it had something to say while the hall was paused
     struct pulse pulse;
     struct ip address; // since OPEN: the client's, also behind proxies
     struct rate_bucket rate;
-    uint32_t discarded;          // bytes thrown away since CLOSING
-    uint32_t asked;              // reports of what it did that are not answered yet
-    bool watched;                // parked, and the application is to be told when little waits
-    struct conn_head *head;      // of a request that comes in pieces, else NULL
+    uint32_t discarded; // bytes thrown away since CLOSING
+    uint32_t asked;     // reports of what it did that are not answered yet
+    union {
+        struct conn_head *head; // HANDSHAKE: of a request that comes in pieces, or NULL
+        struct frame *farewell; // then: the Close that goes out at the end of PARTING, or NULL
+    };
     struct websocket *websocket; // between two messages NULL
-    struct frame *farewell;      // PARTING: the Close that goes out at its end, or NULL
     struct outqueue queue;
     struct subscriber subscriber;
     uint64_t place;           // of the newest event published to it, or CONN_PARKED: it gets none
-    struct deadline deadline; // of the state; in OPEN it runs while the client is slowed
-    struct list_link dirty, stalled; // in the hall's lists
+    struct deadline deadline; // of the state; in OPEN of the slowed or, without a time, the stalled
+    struct list_link dirty;   // in the hall's list
 };
 
 // Takes over the socket. The conn is zeroed memory with hall, slot and serial set.

@@ -18,9 +18,9 @@ struct rate {
 
 // One client's bucket. Zeroed memory is a full one.
 struct rate_bucket {
-    int64_t full_at; // nanoseconds: when it will be, if nothing is taken
-    int64_t since;   // milliseconds: since when it was EMPTIED or TOLD
-    enum { RATE_CALM, RATE_EMPTIED, RATE_TOLD } mood; // calm again when it is half full
+    int64_t full_at;    // nanoseconds: when it will be, if nothing is taken
+    int64_t since : 62; // milliseconds: since when it was EMPTIED or TOLD
+    enum { RATE_CALM, RATE_EMPTIED, RATE_TOLD } mood : 2; // calm again when it is half full
 };
 
 enum rate_verdict {

@@ -44,8 +44,8 @@ struct transport_pool {
 struct transport {
     struct transport_pool *pool;
     int socket;       // -1: closed
-    uint32_t wanted;  // of EPOLLIN and EPOLLOUT
-    uint32_t watched; // by the epoll: all of those, and perhaps more
+    uint16_t wanted;  // of EPOLLIN and EPOLLOUT
+    uint16_t watched; // by the epoll: all of those, and perhaps more
 };
 
 // 0, or a negative errno: then only transport_pool_release may follow.

@@ -12,6 +12,7 @@ const { Server } = require('../integration/lib/server.js');
 const { ROOT, BINARY, environment } = require('../integration/lib/rowcast.js');
 const { Client } = require('../integration/lib/client.js');
 const { fanout, idle, Tool } = require('./fanout.js');
+const { churn } = require('./churn.js');
 const { reload } = require('./reload.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
@@ -421,6 +422,7 @@ const scenarios = {
     latency,
     fanout: () => fanout(PAIRS, { say, spread, write: values.write, circumstances }),
     idle: () => idle({ say }),
+    churn: () => churn({ say }),
     reload: () => reload(owner, { say }),
 };
 

@@ -95,9 +95,9 @@ class Tool {
 
 // The servers by name, each with its port, and how many messages greet a client.
 const servers = {
-    async rowcast(size, workers = 1) {
+    async rowcast(size, { workers = 1, settings: extra = {} } = {}) {
         const settings = { WS_PORT: '0', WS_HOST: '127.0.0.1', ROWCAST_ADMIN: 'off', ROWCAST_WORKERS: `${workers}`, ROWCAST_HEARTBEAT: 'off' };
-        const env = environment({ ...settings, ROWCAST_SCRIPTS: path.join(ROOT, 'scripts') });
+        const env = environment({ ...settings, ROWCAST_SCRIPTS: path.join(ROOT, 'scripts'), ...extra });
         const tool = new Tool(BINARY, ['--source', '-'], { env, stdio: ['pipe', 'ignore', 'pipe'], from: 2 });
         tool.port = JSON.parse(await tool.line()).port;
         return { tool, port: tool.port, greetings: 2 };
@@ -148,19 +148,21 @@ async function until(port, tool) {
 
 // A server with its crowd of clients.
 class Subject {
-    static async start(name, { clients, topics, workers }, size) {
+    static async start(name, { clients, topics, workers, settings }, size) {
         const subject = new Subject();
         subject.loads = [];
-        Object.assign(subject, await servers[name](size, workers));
+        Object.assign(subject, await servers[name](size, { workers, settings }));
         await subject.join({ clients, topics });
         return subject;
     }
 
-    async join({ clients, topics }) {
+    // `buffer`: the size of their receive buffers.
+    async join({ clients, topics, buffer }) {
         const args = [this.port, clients, topics, this.greetings, ...(this.path ? [this.path] : [])].map(String);
         const before = this.tool.memory();
         const rows = (this.relay ?? this.tool).child.stdin;
-        this.load = new Tool(path.join(TOOLS, 'load'), args, { stdio: ['pipe', 'pipe', 'inherit', rows] });
+        const env = buffer ? { ...process.env, RECEIVE_BUFFER: `${buffer}` } : process.env;
+        this.load = new Tool(path.join(TOOLS, 'load'), args, { env, stdio: ['pipe', 'pipe', 'inherit', rows] });
         this.loads.push(this.load);
         await this.load.line();
         this.each = (this.tool.memory() - before) / clients;
@@ -284,4 +286,4 @@ async function idle(tools) {
     }
 }
 
-module.exports = { fanout, idle, Tool, TOOLS };
+module.exports = { fanout, idle, Subject, Tool, TOOLS };

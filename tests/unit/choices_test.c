@@ -27,7 +27,7 @@ static void they_keep_the_order_of_subscribing(void **state)
     static const uint32_t expected[] = {1, 2, 4, 5, 6, 3};
     assert_int_equal(choices.count, 6);
     for (uint32_t i = 0; i < 6; i++)
-        assert_int_equal(choices.items[i].topic, expected[i]);
+        assert_int_equal(choices_items(&choices)[i].topic, expected[i]);
     choices_release(&choices);
 }
 
@@ -49,6 +49,11 @@ static void filters_are_owned(void **state)
     filter_unref(filter);
 }
 
+static uint32_t heard_of(uint32_t topic)
+{
+    return topic % 3 == 0 ? topic : topic + 1000;
+}
+
 // Against an array that is searched and moved.
 static void random_choices_do_what_an_array_does(void **state)
 {
@@ -66,6 +71,8 @@ static void random_choices_do_what_an_array_does(void **state)
         assert_int_equal(choice != NULL, at < count);
         if (choice == NULL) {
             choices_add(&choices, topic, NULL);
+            assert_int_equal(choices_find(&choices, topic)->heard, topic);
+            choices_find(&choices, topic)->heard = heard_of(topic);
             model[count++] = topic;
         } else if (rand() % 3) {
             choices_remove(&choices, choice);
@@ -74,8 +81,10 @@ static void random_choices_do_what_an_array_does(void **state)
         if (rand() % 20 == 0) {
             choices_compact(&choices);
             assert_int_equal(choices.end, count);
-            for (uint32_t i = 0; i < count; i++)
-                assert_int_equal(choices.items[i].topic, model[i]);
+            for (uint32_t i = 0; i < count; i++) {
+                assert_int_equal(choices_items(&choices)[i].topic, model[i]);
+                assert_int_equal(choices_items(&choices)[i].heard, heard_of(model[i]));
+            }
         }
         assert_int_equal(choices.count, count);
         assert_true(choices.capacity <= 128); // holes are used again
