@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SEND_BUFFER (128 << 10) // beyond it the queue is ours, bounded and shared
+#define UNSENT (32 << 10) // the kernel's share of what a peer that does not read keeps waiting
 #define PORT_TRIES 16
 
 static const char *host_name(const struct bindings *bindings)
@@ -210,7 +211,9 @@ static int prepare(int fd, const struct binding *binding)
     int result = share_port(fd);
     if (result < 0)
         return result;
-    if (set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) < 0 || set(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
+    if (set(fd, SOL_SOCKET, SO_SNDBUF, SEND_BUFFER) < 0 ||
+        set(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT) < 0 ||
+        set(fd, IPPROTO_TCP, TCP_NODELAY, 1) < 0)
         return -errno;
     result = bind_socket(fd, binding);
     if (result == 0 && listen(fd, BINDING_BACKLOG) < 0)

@@ -326,6 +326,12 @@ void conn_look(struct conn *conn, struct frame *ping)
         conn_send(conn, frame_ref(ping));
 }
 
+void conn_try_again(struct conn *conn)
+{
+    if (conn->state != CONN_FREE && conn->state != CONN_DEAD)
+        transport_try_again(&conn->transport);
+}
+
 // ---- input: frames ----
 
 // The client's last word is heard: `farewell` waits until what came before it has been answered.

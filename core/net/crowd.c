@@ -8,8 +8,9 @@
 
 #include "rowcast/memory.h"
 
-#define CHUNK 128  // connections in one allocation
-#define STORM 1000 // connections
+#define CHUNK 128       // connections in one allocation
+#define STORM 1000      // connections
+#define RETRY_TIME 2000 // milliseconds
 
 // ---- slots ----
 
@@ -92,6 +93,7 @@ int crowd_init(struct crowd *crowd, uv_loop_t *loop, const struct hall_config *c
     crowd->hall.gone = on_gone;
     crowd->free_slots = CROWD_NONE;
     heartbeat_init(&crowd->heartbeat, config->heartbeat, (int64_t)uv_now(loop));
+    heartbeat_init(&crowd->retries, RETRY_TIME, (int64_t)uv_now(loop));
     crowd->ping = frame_new(FRAME_PING, NULL, 0);
     return result;
 }
@@ -174,4 +176,7 @@ void crowd_tick(struct crowd *crowd, int64_t now)
     heartbeat_sweep(&crowd->heartbeat, crowd->slots, now, &from, &to);
     for (; from < to; from++)
         conn_look(crowd_at(crowd, from), crowd->ping);
+    heartbeat_sweep(&crowd->retries, crowd->slots, now, &from, &to);
+    for (; from < to; from++)
+        conn_try_again(crowd_at(crowd, from));
 }

@@ -15,12 +15,23 @@
 
 // ---- the pool ----
 
-static void watch(struct transport *transport, int operation)
+// Who waits to write is told once for each time the socket gets room. Where the kernel is short of memory for
+// all sockets together it calls them writable and takes nothing: told again and again, those who cannot
+// write would take the time of all others.
+static bool watches_edges(const struct transport *transport)
+{
+    return transport->watched & EPOLLOUT;
+}
+
+// What is there already is told anew.
+static void watch(struct transport *transport)
 {
     struct epoll_event event = {.events = transport->wanted, .data.ptr = transport};
 
     transport->watched = transport->wanted;
-    epoll_ctl(transport->pool->epoll, operation, transport->socket, &event);
+    if (watches_edges(transport))
+        event.events |= EPOLLET;
+    epoll_ctl(transport->pool->epoll, EPOLL_CTL_MOD, transport->socket, &event);
 }
 
 static void receive(struct transport *transport)
@@ -46,19 +57,22 @@ static void receive(struct transport *transport)
 static void take(struct transport *transport, uint32_t happened)
 {
     bool broken = happened & (EPOLLERR | EPOLLHUP);
+    bool once = watches_edges(transport);
 
     if (transport->wanted == 0 && broken) {
         transport->pool->events->ended(transport, UV_ECONNRESET);
         return;
     }
-    if (happened & ~transport->wanted & (EPOLLIN | EPOLLOUT))
-        watch(transport, EPOLL_CTL_MOD);
+    if (happened & (EPOLLIN | EPOLLOUT) & ~(uint32_t)transport->wanted)
+        watch(transport);
     if (transport->wanted & EPOLLIN && (happened & EPOLLIN || broken))
         receive(transport);
     if (transport->wanted & EPOLLOUT && (happened & EPOLLOUT || broken)) {
-        transport->wanted &= ~(uint32_t)EPOLLOUT;
+        transport->wanted &= ~EPOLLOUT;
         transport->pool->events->writable(transport);
     }
+    if (once && happened & EPOLLIN && transport->socket != CLOSED)
+        watch(transport); // perhaps not all was read
 }
 
 static void on_ready(uv_poll_t *poll, int status, int readable)
@@ -159,7 +173,7 @@ static void want(struct transport *transport, uint32_t what, bool on)
     else
         transport->wanted &= ~what;
     if (transport->wanted & ~transport->watched)
-        watch(transport, EPOLL_CTL_MOD);
+        watch(transport);
 }
 
 void transport_read(struct transport *transport, bool on)
@@ -201,6 +215,12 @@ ssize_t transport_write(struct transport *transport, const uv_buf_t *vectors, un
 bool transport_busy(const struct transport *transport)
 {
     return transport->wanted & EPOLLOUT;
+}
+
+void transport_try_again(struct transport *transport)
+{
+    if (transport_busy(transport))
+        watch(transport);
 }
 
 int transport_shutdown(struct transport *transport)

@@ -109,6 +109,9 @@ void conn_expire(struct conn *conn);
 // Its turn in the heartbeat.
 void conn_look(struct conn *conn, struct frame *ping);
 
+// What its socket did not take is tried once more.
+void conn_try_again(struct conn *conn);
+
 // Decides what happens next: writing, shutting down, closing, reading. Called after anything
 // changed.
 void conn_proceed(struct conn *conn);

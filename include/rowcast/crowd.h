@@ -20,6 +20,7 @@ struct crowd {
     uint32_t most;        // that were present since memory was last given back
     uint64_t serials;     // the last one given
     struct heartbeat heartbeat;
+    struct heartbeat retries; // of writing
     struct frame *ping;
 };
 

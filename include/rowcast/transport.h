@@ -67,6 +67,9 @@ bool transport_reads(const struct transport *transport);
 // the transport is busy until `writable`. Not while transport_busy.
 ssize_t transport_write(struct transport *transport, const uv_buf_t *vectors, unsigned count);
 bool transport_busy(const struct transport *transport);
+// Now and then, of a busy one: `writable` if it is. A socket that the kernel had no memory for is not said to
+// have become so.
+void transport_try_again(struct transport *transport);
 
 // Says to the peer that nothing follows. 0 or a negative errno.
 int transport_shutdown(struct transport *transport);

@@ -14,6 +14,7 @@ const { Client } = require('../integration/lib/client.js');
 const { fanout, idle, Tool } = require('./fanout.js');
 const { churn } = require('./churn.js');
 const { reload } = require('./reload.js');
+const { slow } = require('./slow.js');
 
 const TOOLS = path.join(ROOT, 'build', 'bench');
 const SCHEMA = fs.readFileSync(path.join(ROOT, 'examples', 'market', 'schema.sql'), 'utf8');
@@ -423,6 +424,7 @@ const scenarios = {
     fanout: () => fanout(PAIRS, { say, spread, write: values.write, circumstances }),
     idle: () => idle({ say }),
     churn: () => churn({ say }),
+    slow: () => slow({ say }),
     reload: () => reload(owner, { say }),
 };
 

@@ -163,6 +163,10 @@ static void join(struct client *client, int number, const struct sockaddr_in *ad
     struct linger reset = {1, 0}; // else the ports of all clients would wait for a minute
     char message[128];
     client->socket = socket(AF_INET, SOCK_STREAM, 0);
+    if (getenv("RECEIVE_BUFFER") !=
+        NULL) // for clients that stop reading: where the rest waits for them
+        setsockopt(client->socket, SOL_SOCKET, SO_RCVBUF, &(int){atoi(getenv("RECEIVE_BUFFER"))},
+                   sizeof(int));
     if (connect(client->socket, (const struct sockaddr *)address, sizeof *address) < 0)
         err(1, "cannot connect");
     setsockopt(client->socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
