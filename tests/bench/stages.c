@@ -112,7 +112,7 @@ int main(int argument_count, char **arguments)
     if (argument_count != 4)
         fail("usage: stages FILE SCRIPTS ROWS");
     struct bench *bench = memory_new(sizeof *bench);
-    struct script_limits limits = {16 << 20, 256 << 10};
+    struct script_limits limits = {16 << 20, 256 << 10, SCRIPT_TIMEOUT};
     size_t rows = strtoul(arguments[3], NULL, 10);
     struct fault fault;
     bench->identity = recorded_identity();
