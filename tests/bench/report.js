@@ -41,11 +41,16 @@ function picture(rows) {
         y += bar;
     }
     const one = left + scale(1);
-    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 ${y + 20}" font-family="sans-serif" font-size="12">
-<rect width="820" height="${y + 20}" fill="white"/>
-<text x="20" y="24" font-size="15">CPU for one delivery, beside a server that does nothing but send (1)</text>
+    parts.push(`<line x1="${one}" y1="48" x2="${one}" y2="${y + 6}" stroke="#dc2626" stroke-dasharray="4 3"/>`);
+    return svg('CPU for one delivery, beside a server that does nothing but send (1)', y + 20, parts);
+}
+
+// A picture with a title over its parts.
+function svg(title, height, parts) {
+    return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 ${height}" font-family="sans-serif" font-size="12">
+<rect width="820" height="${height}" fill="white"/>
+<text x="20" y="24" font-size="15">${title}</text>
 ${parts.join('\n')}
-<line x1="${one}" y1="48" x2="${one}" y2="${y + 6}" stroke="#dc2626" stroke-dasharray="4 3"/>
 </svg>
 `;
 }
@@ -61,4 +66,4 @@ function write(rows, circumstances, spread) {
     fs.writeFileSync(file, text.slice(0, begin) + measured + text.slice(end));
 }
 
-module.exports = { table, write };
+module.exports = { table, write, svg, median };

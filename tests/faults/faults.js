@@ -22,12 +22,12 @@ const { Random } = require('./random.js');
 const { Instance, Restartable } = require('./instances.js');
 const { Writer, created, flood, lastOf } = require('./writers.js');
 const { Board, Reader } = require('./readers.js');
-const { committed, Verdict } = require('./judge.js');
+const { committed } = require('./judge.js');
+const stage = require('./stage.js');
 
 const TOPICS = ['m0', 'm1', 'm2', 'm3', 'm4', 'm5'];
 const [WRITERS, READERS] = [6, 8];
 const ROWS_PER_SECOND = 600;
-const CATCH_UP = 90; // seconds, in the end
 const AUDITED = 400; // events of each topic that are asked for again in the end
 
 const SERVER = { deadlock_timeout: '50ms', full_page_writes: 'off', max_connections: 60, log_min_messages: 'warning' };
@@ -51,15 +51,12 @@ const { values } = parseArgs({ options: { seed: number, faults: number, seconds:
 const seed = Number(values.seed ?? Date.now() % 1000000);
 const limit = { faults: Number(values.faults ?? 15), seconds: Number(values.seconds ?? 60) };
 const logs = path.join(ROOT, 'build', 'logs', `faults-${seed}`);
-const ends = [];
-const owner = { after: (step) => ends.push(step) };
-
-const say = (text) => console.log(`# ${text}`);
+const { say } = stage;
 const note = (text) => fs.appendFileSync(path.join(logs, 'faults.log'), `${new Date().toISOString()} ${text}\n`);
 
 // --- The play ---
 
-async function prepare() {
+async function prepare(owner) {
     const server = await Restartable.begin(owner, Random.of(`${seed}/${process.pid}`, 'port'), SERVER);
     owner.after(async () => fs.copyFileSync(path.join(server.folder, 'log'), path.join(logs, 'postgres.log')));
     const database = await Database.create(owner, { server });
@@ -133,8 +130,8 @@ async function disturb(play) {
     for (const { queue } of [play.server, ...play.instances]) await queue.last;
 }
 
-async function perform() {
-    const play = { ...(await prepare()), bag: [], done: {}, board: new Board() };
+async function perform(owner) {
+    const play = { ...(await prepare(owner)), bag: [], done: {}, board: new Board() };
     const { database, instances, board } = play;
     play.readers = Array.from({ length: READERS }, (_, i) => {
         const random = Random.of(seed, `reader ${i}`);
@@ -142,9 +139,7 @@ async function perform() {
         return new Reader(`reader ${i}`, board, random, topics, instances, { patient: i % 4 === 3 });
     });
     const runs = play.readers.map((reader) => reader.run());
-    const begun = await within(30, () => play.readers.every((reader) => reader.hasBegun));
-    if (!begun) throw new Error('not every reader could begin');
-    for (const reader of play.readers) reader.fromStart = true;
+    await stage.begin(play.readers);
     const start = play.readers.flatMap((reader) => [...reader.points.values()]).sort()[0];
 
     await database.sql(TOPICS.map((topic) => `${created(topic)};`).join('\n'));
@@ -161,7 +156,7 @@ async function perform() {
 
     const last = lastOf(TOPICS);
     await database.sql(last.sql);
-    play.slow = await catchUp(play.readers, last.keys);
+    play.slow = await stage.catchUp(play.readers, last.keys);
     for (const reader of play.readers) reader.stop();
     await Promise.all(runs);
     const truth = await committed(database.url, TOPICS);
@@ -185,87 +180,33 @@ async function audit(play, truth, start, keys) {
     auditors[0].fromStart = true;
     for (const instance of instances) if (await instance.isReady()) auditors.push(auditor(instance, recent));
     const runs = auditors.map((reader) => reader.run());
-    play.slow.push(...(await catchUp(auditors, keys)));
+    play.slow.push(...(await stage.catchUp(auditors, keys)));
     for (const reader of auditors) reader.stop();
     await Promise.all(runs);
     play.readers.push(...auditors);
     if (auditors.length < 3) play.slow.push(`only ${auditors.length - 1} instances are ready in the end`);
 }
 
-async function within(seconds, condition) {
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(50)) if (condition()) return true;
-    return false;
-}
-
-// Waits until each has the last event of each topic; gives who has not.
-async function catchUp(readers, keys) {
-    const lacks = (reader) => reader.topics.filter((topic) => reader.newest.get(topic) !== keys.get(topic));
-    const done = () => readers.every((reader) => lacks(reader).length === 0);
-    if (await within(CATCH_UP, done)) {
-        await sleep(500); // for what should not come
-        return [];
-    }
-    const late = readers.filter((reader) => lacks(reader).length > 0);
-    return late.map((reader) => `${reader.name} has not the end of ${lacks(reader)}: ${JSON.stringify(reader.visits.at(-1))}`);
-}
-
 // --- The verdict ---
 
 function report({ play, truth }) {
     const { board, readers, instances, late } = play;
-    const verdict = new Verdict(board, truth.keys);
-    for (const reader of readers) verdict.judge(reader);
-    const { counts, findings } = verdict;
-    const { connections, resumes, deliveries, pongs } = board.counts;
     const faults = Object.values(play.done).reduce((sum, count) => sum + count, 0);
     const kinds = Object.entries(play.done).map(([kind, count]) => `${count} ${kind}`);
     say(`${faults} faults in ${play.seconds.toFixed(0)} s: ${kinds.join(', ')}`);
-    say(`${truth.rows} rows in ${truth.transactions} transactions, ${board.events.size} events`);
-    say(`${connections} connections, ${resumes} resumes, ${pongs} pongs`);
-    say(`${deliveries} deliveries, of ${verdict.compared} expected`);
-    say(`${counts.lost} lost, ${counts.doubled} doubled, ${counts.reordered} reordered, ${counts.invented} invented`);
     const complaints = [...instances, late].flatMap((instance) => instance.complaints);
-    const properties = [
-        ['nothing is lost', findings.lost],
-        ['nothing comes twice', findings.doubled],
-        ['nothing comes out of order, and ids ascend', findings.reordered],
-        ['nothing comes that was not committed', findings.invented],
-        ['an event has the same id and the same bytes for everybody', board.faults.differing],
-        ['every resume is recovered', board.faults.refused],
-        ['nobody is told off', board.faults.answers],
+    return stage.tell([
+        ...stage.judge(board, readers, truth),
         ['everybody catches up', play.slow],
         ['every router ends as it was asked to', complaints],
-    ];
-    for (const [i, [name, found]] of properties.entries()) {
-        console.log(`${found.length > 0 ? 'not ok' : 'ok'} ${i + 1} - ${name}`);
-        for (const finding of found.slice(0, 3)) console.log(finding.replace(/^/gm, '    '));
-        if (found.length > 3) console.log(`    and more (${found.length})`);
-    }
-    return properties.every(([, found]) => found.length === 0);
+    ]);
 }
 
-async function main() {
-    fs.rmSync(logs, { recursive: true, force: true });
-    fs.mkdirSync(logs, { recursive: true });
+async function main(owner) {
     say(`seed ${seed}, ${BINARY}`);
-    const good = report(await perform());
+    const good = report(await perform(owner));
     if (!good) say(`again: tests/faults/faults.js --seed ${seed} --faults ${limit.faults} --seconds ${limit.seconds}`);
-    if (!good) say(`logs: ${logs}`);
     return good;
 }
 
-async function cleanUp() {
-    for (const step of ends.reverse()) await step().catch((error) => say(error.message));
-}
-
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => cleanUp().finally(() => process.exit(1)));
-main()
-    .catch((error) => {
-        console.log(`not ok - the play itself: ${error.stack}\n# seed ${seed}, logs: ${logs}`);
-        return false;
-    })
-    .then(async (good) => {
-        await cleanUp();
-        if (good) fs.rmSync(logs, { recursive: true, force: true });
-        process.exit(good ? 0 : 1);
-    });
+stage.play(logs, main);

@@ -14,7 +14,8 @@ async function committed(url, topics) {
     const lines = await psql(
         url,
         `select replace(data, E'\\n', ' ')
-         from pg_logical_slot_peek_changes('truth', null, null, 'skip-empty-xacts', '1', 'include-xids', '0')`,
+         from pg_logical_slot_peek_changes('truth', null, null, 'skip-empty-xacts', '1', 'include-xids', '0')
+         where data like 'COMMIT%' or data ~ $$'(${topics.join('|')})'$$`,
     );
     for (const line of lines) {
         if (line.startsWith('COMMIT')) seen.transactions++;
