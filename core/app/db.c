@@ -12,6 +12,15 @@ struct options {
     bool dry_run, identity_full;
 };
 
+static int set_up(const struct postgres_config *config, const struct options *options,
+                  const struct postgres_table *tables, size_t count, struct fault *fault)
+{
+    if (postgres_setup(config, tables, count, options->identity_full, options->dry_run, stdout,
+                       fault) < 0)
+        return -1;
+    return postgres_guide(config, tables, count, stdout, fault);
+}
+
 static int run_verb(const char *verb, const struct settings *settings,
                     const struct options *options, const struct postgres_table *tables,
                     size_t count)
@@ -27,8 +36,7 @@ static int run_verb(const char *verb, const struct settings *settings,
     };
     int result;
     if (strcmp(verb, "setup") == 0)
-        result = postgres_setup(&config, tables, count, options->identity_full, options->dry_run,
-                                stdout, &fault);
+        result = set_up(&config, options, tables, count, &fault);
     else if (strcmp(verb, "drop") == 0)
         result = postgres_drop(&config, options->dry_run, stdout, &fault);
     else

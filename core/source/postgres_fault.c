@@ -7,13 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rowcast/buffer.h"
-
 // ---- sentences ----
 
 const char POSTGRES_WAL_LEVEL[] =
-    "{where} does not log row changes: its wal_level is {said}, not logical. As a superuser "
-    "run: ALTER SYSTEM SET wal_level = 'logical'; and restart the server.";
+    "{where} does not log row changes: its wal_level is {said}, not logical. {log_rows}";
 const char POSTGRES_STANDBY[] =
     "{where} is a standby, and its stream can only be read from the primary. Name the "
     "primary in DATABASE_URL, or all hosts together with target_session_attrs=read-write.";
@@ -45,12 +42,15 @@ const char POSTGRES_SLOT_NAME[] =
     "lower-case letters, digits and underscores. Choose another one with --slot "
     "(ROWCAST_SLOT).";
 const char POSTGRES_NO_REPLICATION[] =
-    "The user \"{user}\" may not read the change stream of {where}. As a superuser run: "
-    "ALTER ROLE {role} REPLICATION;";
+    "The user \"{user}\" may not read the change stream of {where}. As {admin} run: {replicate}";
 
 static const char UNREACHABLE[] =
     "{where} cannot be reached: {said}. Check that the server runs and that DATABASE_URL "
     "(--database) names its host and port: psql \"$DATABASE_URL\" -c 'SELECT 1'";
+static const char POOLER[] =
+    "{where} is a connection pooler, which cannot pass on a change stream: {said}. {direct}";
+static const char NO_ROUTE[] =
+    "{where} has an IPv6 address, to which this machine has no way: {said}. {ipv6}";
 static const char BROKEN[] = "The connection to {where} ended: {said}.";
 static const char OTHER[] = "{where} answers: {said}.";
 static const char SLOT_TAKEN_IN_PASSING[] =
@@ -101,13 +101,30 @@ static const struct rule connection_rules[] = {
     {NULL, "remaining connection slots",
      "{where} has no connection left: all of its max_connections are in use. End some, or "
      "raise max_connections."},
-    {NULL, "unsupported startup parameter",
-     "{where} is a connection pooler, which cannot pass on a change stream: {said}. Name the "
-     "PostgreSQL server itself in DATABASE_URL."},
+    {NULL, "unsupported startup parameter", POOLER},
+    {NULL, "enant or user not found",
+     "{where} is a pooler that knows no project by the user \"{user}\": {said}. It could not pass on a "
+     "change stream either. {direct}"},
+    {NULL, "tenant/user",
+     "{where} is a pooler that knows no project by the user \"{user}\": {said}. It could not pass on a "
+     "change stream either. {direct}"},
     {NULL, "the database system is", "{where} is not ready: {said}. This ends by itself."},
     {NULL, "SSL was required",
      "{where} does not offer TLS, but sslmode asks for it: {said}. Turn TLS on in the server, "
      "or set sslmode=prefer in DATABASE_URL."},
+    {NULL, "does not match host name",
+     "{where} cannot be trusted as sslmode=verify-full asks: {said}. Name the host in DATABASE_URL as "
+     "the certificate does; where that name leads elsewhere, add hostaddr=ADDRESS."},
+    {NULL, "certificate verify failed",
+     "{where} cannot be trusted as sslmode asks: no CA in the file of sslrootcert has signed its "
+     "certificate, or that has expired ({said}). Name the file of its CA in DATABASE_URL: "
+     "sslrootcert=/path/to/ca.pem. {ca}"},
+    {NULL, "root certificate file",
+     "{where} cannot be trusted as sslmode asks, for want of a CA: {said}. Name its file in DATABASE_URL: "
+     "sslrootcert=/path/to/ca.pem. {ca}"},
+    {NULL, "could not translate host name",
+     "{where} cannot be reached: {said}. Correct the host in DATABASE_URL (--database), or mend the "
+     "name service."},
     {NULL, "session is not read-write", POSTGRES_STANDBY},
     {NULL, "permission denied for database",
      "The user \"{user}\" may not connect to {where}. As its owner run: GRANT CONNECT ON "
@@ -123,6 +140,8 @@ static const struct rule connection_rules[] = {
 
 static const struct rule result_rules[] = {
     {"55006", NULL, SLOT_TAKEN_IN_PASSING},
+    {"42601", "\"IDENTIFY_SYSTEM\"",
+     POOLER}, // it kept `replication` to itself: a plain session reads SQL only
     {"42704", "replication slot", POSTGRES_NO_SLOT},
     {"42704", "publication", NO_PUBLICATION_THEN},
     {"42602", NULL, POSTGRES_SLOT_NAME},
@@ -132,9 +151,7 @@ static const struct rule result_rules[] = {
     {"55000", "invalidated", SLOT_LOST_THEN},
     {"55000", "can no longer get changes from replication slot", SLOT_LOST_THEN},
     {"55000", "can no longer access replication slot", SLOT_LOST_THEN},
-    {"55000", "wal_level",
-     "{where} does not log row changes: {said}. As a superuser run: ALTER SYSTEM SET "
-     "wal_level = 'logical'; and restart the server."},
+    {"55000", "wal_level", "{where} does not log row changes: {said}. {log_rows}"},
     {"0A000", "in recovery", POSTGRES_STANDBY},
     {"53400", "replication slots are in use",
      "{where} has no replication slot left: {said}. Drop one that is not needed (SELECT * "
@@ -194,15 +211,33 @@ static const char *database_of(const struct postgres_place *place)
 }
 
 // The first of its hosts while none is chosen.
-static void append_where(struct buffer *text, const struct postgres_place *place)
+static const char *host_of(const struct postgres_place *place)
 {
     const char *host = place->conn ? PQhost(place->conn) : NULL;
-    const char *port = place->conn ? PQport(place->conn) : NULL;
-    host = known(host, known(conninfo_get(place->info, "host"),
+    return known(host, known(conninfo_get(place->info, "host"),
                              known(conninfo_get(place->info, "hostaddr"), "the local socket")));
+}
+
+static void append_where(struct buffer *text, const struct postgres_place *place)
+{
+    const char *host = host_of(place);
+    const char *port = place->conn ? PQport(place->conn) : NULL;
+    bool bare_ipv6 = strchr(host, ':') != NULL;
     port = known(port, known(conninfo_get(place->info, "port"), "5432"));
-    buffer_append_format(text, "%s database \"%s\" on %s%s%s", text->size == 0 ? "The" : "the",
-                         database_of(place), host, host[0] == '/' ? " port " : ":", port);
+    buffer_append_format(text, "%s database \"%s\" on %s%s%s%s%s", text->size == 0 ? "The" : "the",
+                         database_of(place), bare_ipv6 ? "[" : "", host, bare_ipv6 ? "]" : "",
+                         host[0] == '/' ? " port " : ":", port);
+}
+
+// Supabase's pooler is told the project behind the user's name (postgres.PROJECT).
+static void append_direct_host(struct buffer *text, const struct postgres_place *place)
+{
+    const char *host = host_of(place);
+    const char *project = strchr(user_of(place), '.');
+    if (strncmp(host, "db.", 3) == 0)
+        buffer_append_text(text, host);
+    else
+        buffer_append_format(text, "db.%s.supabase.co", project ? project + 1 : "PROJECT");
 }
 
 // "app" as app, "My App" as "My App" in quotes: what can be pasted into SQL.
@@ -223,11 +258,37 @@ static void append_identifier(struct buffer *text, const char *name)
     buffer_append_byte(text, '"');
 }
 
+static const struct postgres_service *service_of(const struct postgres_place *place)
+{
+    return place->service ? place->service : postgres_service_of_host(host_of(place));
+}
+
+static const char *of_service(const struct postgres_service *service, const char *name, size_t size)
+{
+    const struct {
+        const char *name, *sentence;
+    } sentences[] = {{"log_rows", service->log_rows},
+                     {"admin", service->admin},
+                     {"replicate", service->replicate},
+                     {"direct", service->direct},
+                     {"ca", service->ca},
+                     {"ipv6", service->ipv6}};
+    for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++)
+        if (strlen(sentences[i].name) == size && strncmp(name, sentences[i].name, size) == 0)
+            return sentences[i].sentence;
+    return NULL;
+}
+
 static void append_value(struct buffer *text, const struct postgres_place *place, const char *name,
                          size_t size, const char *said)
 {
-    if (strncmp(name, "where", size) == 0)
+    const char *sentence = of_service(service_of(place), name, size);
+    if (sentence)
+        postgres_append_sentence(text, place, sentence, said);
+    else if (strncmp(name, "where", size) == 0)
         append_where(text, place);
+    else if (strncmp(name, "direct_host", size) == 0)
+        append_direct_host(text, place);
     else if (strncmp(name, "user", size) == 0)
         buffer_append_text(text, user_of(place));
     else if (strncmp(name, "role", size) == 0)
@@ -242,21 +303,27 @@ static void append_value(struct buffer *text, const struct postgres_place *place
         buffer_append_text(text, known(said, "nothing"));
 }
 
+void postgres_append_sentence(struct buffer *text, const struct postgres_place *place,
+                              const char *sentence, const char *said)
+{
+    while (*sentence) {
+        size_t plain = strcspn(sentence, "{");
+        buffer_append(text, sentence, plain);
+        sentence += plain;
+        if (*sentence == '{') {
+            size_t size = strcspn(sentence, "}");
+            append_value(text, place, sentence + 1, size - 1, said);
+            sentence += size + 1;
+        }
+    }
+}
+
 int postgres_fault(struct fault *fault, const struct postgres_place *place, const char *sentence,
                    const char *said)
 {
     struct buffer text;
     buffer_init(&text, SENTENCE_MAX - 1);
-    while (*sentence) {
-        size_t plain = strcspn(sentence, "{");
-        buffer_append(&text, sentence, plain);
-        sentence += plain;
-        if (*sentence == '{') {
-            size_t size = strcspn(sentence, "}");
-            append_value(&text, place, sentence + 1, size - 1, said);
-            sentence += size + 1;
-        }
-    }
+    postgres_append_sentence(&text, place, sentence, said);
     fault_set(fault, EXIT_UNAVAILABLE, "%.*s", (int)text.size, text.bytes);
     buffer_release(&text);
     return -1;
@@ -273,6 +340,7 @@ static void tidy(const char *message, char *said, size_t size)
         for (const char *at; (at = strstr(message, marks[i])) != NULL;)
             message = at + strlen(marks[i]);
     const char *guess = strstr(message, "\n\t");
+    guess = guess ? guess : strstr(message, "\nEither ");
     const char *end = guess ? guess : message + strlen(message);
     size_t length = 0;
     for (; message < end && length + 1 < size; message++)
@@ -294,8 +362,23 @@ static int explain(struct fault *fault, const struct postgres_place *place,
     return postgres_fault(fault, place, rule->sentence, said);
 }
 
+// Of a name with addresses of both kinds, the last one tried counts, as its error does.
+static bool lacks_ipv6(const struct postgres_place *place)
+{
+    static const char *const signs[] = {"Network is unreachable", "Cannot assign requested address",
+                                        "Address family not supported"};
+    const char *address = known(PQhostaddr(place->conn), host_of(place));
+    bool found = false;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        found = found || strstr(PQerrorMessage(place->conn), signs[i]);
+    return found && strchr(address, ':');
+}
+
 int postgres_fault_connection(struct fault *fault, const struct postgres_place *place)
 {
+    static const struct rule no_route[] = {{NULL, NULL, NO_ROUTE}};
+    if (lacks_ipv6(place))
+        return explain(fault, place, no_route, NULL, PQerrorMessage(place->conn));
     return explain(fault, place, connection_rules, NULL, PQerrorMessage(place->conn));
 }
 

@@ -6,6 +6,8 @@
 #include <libpq-fe.h>
 
 #include "postgres_conninfo.h"
+#include "postgres_service.h"
+#include "rowcast/buffer.h"
 #include "rowcast/fault.h"
 
 // What the sentences name. Borrowed texts; conn may be NULL.
@@ -13,14 +15,18 @@ struct postgres_place {
     const struct conninfo *info;
     const PGconn *conn;
     const char *slot, *publication;
+    const struct postgres_service *service; // NULL: the host's name tells
 };
 
 // All return -1 and fill `fault` with EXIT_UNAVAILABLE. A sentence is a text in which these stand
 // for what they say: {where} the database with host and port, {user}, {role} the user as an SQL
 // identifier, {database}, {slot}, {publication} (as {slot}, in plain), {said} the server's own
-// words.
+// words; {log_rows}, {admin}, {replicate}, {direct}, {ca}, {ipv6} what its service says to that, where
+// {direct_host} is the host behind a pooler.
 int postgres_fault(struct fault *fault, const struct postgres_place *place, const char *sentence,
                    const char *said);
+void postgres_append_sentence(struct buffer *text, const struct postgres_place *place,
+                              const char *sentence, const char *said);
 
 // A connection could not be made, or one that was made broke: PQerrorMessage tells.
 int postgres_fault_connection(struct fault *fault, const struct postgres_place *place);

@@ -19,6 +19,7 @@ enum fact_column {
     FACT_SERVER_LSN,
     FACT_MAY_REPLICATE,
     FACT_MAY_CREATE,
+    FACT_SERVICE,
     FACT_PUBLICATION,
     FACT_ALL_TABLES,
     FACT_SENDS_UPDATES,
@@ -43,8 +44,11 @@ enum fact_column {
 
 static const char facts_sql[] =
     "SELECT current_setting('server_version'), current_setting('wal_level'), pg_is_in_recovery(), "
-    "current_database(), l.lsn, r.rolreplication OR r.rolsuper, "
-    "has_database_privilege(current_database(), 'CREATE'), "
+    "current_database(), l.lsn, r.rolreplication OR r.rolsuper OR EXISTS (SELECT FROM "
+    "pg_catalog.pg_roles g WHERE g.rolname = " POSTGRES_REPLICATION_ROLE
+    " AND pg_has_role(g.oid, 'USAGE')), has_database_privilege(current_database(), 'CREATE'), "
+    "(SELECT rolname FROM pg_catalog.pg_roles WHERE NOT r.rolsuper AND rolname IN "
+    "(" POSTGRES_SERVICE_ROLES ") ORDER BY rolname LIMIT 1), "
     "p.oid IS NOT NULL, p.puballtables, p.pubupdate OR p.pubdelete, p.pubviaroot, "
     "pg_has_role(p.pubowner, 'USAGE'), pg_get_userbyid(p.pubowner), "
     "s.slot_name IS NOT NULL, s.slot_type, s.plugin, s.database, s.active_pid, "
@@ -104,6 +108,8 @@ static int inspect_server(struct postgres_session *session, struct postgres_fact
     facts->server_lsn = postgres_field(result, 0, FACT_SERVER_LSN);
     facts->may_replicate = postgres_is_true(result, 0, FACT_MAY_REPLICATE);
     facts->may_create = postgres_is_true(result, 0, FACT_MAY_CREATE);
+    const char *role = postgres_field(result, 0, FACT_SERVICE);
+    session->place.service = role ? postgres_service_of_role(role) : NULL;
     take_publication(facts, result);
     take_slot(facts, result);
     return 0;
@@ -153,6 +159,16 @@ static const char names_sql[] =
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' "
     "ORDER BY n.nspname <> $1, 1";
+
+bool postgres_is_routed(const struct postgres_facts *facts, const char *schema, const char *table)
+{
+    for (size_t i = 0; i < facts->table_count; i++) {
+        const struct postgres_table *asked = facts->tables[i].asked;
+        if (strcmp(asked->schema, schema) == 0 && strcmp(asked->table, table) == 0)
+            return true;
+    }
+    return false;
+}
 
 const char *postgres_leaf_without_identity(const struct postgres_table_facts *table, int leaf)
 {

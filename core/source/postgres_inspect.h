@@ -46,6 +46,9 @@ int postgres_inspect(struct postgres_session *session, const struct postgres_tab
                      size_t table_count, struct postgres_facts *facts, struct fault *fault);
 void postgres_facts_release(struct postgres_facts *facts);
 
+// There is a script for it.
+bool postgres_is_routed(const struct postgres_facts *facts, const char *schema, const char *table);
+
 // The leaves of a table without a usable replica identity, by index: quoted "schema"."table", or
 // NULL.
 const char *postgres_leaf_without_identity(const struct postgres_table_facts *table, int leaf);

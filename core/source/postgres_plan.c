@@ -110,8 +110,9 @@ static void append_advice(struct complaints *complaints)
         buffer_append_format(text, "; and %zu more", complaints->untold);
     buffer_append_text(text, ".");
     if (complaints->missing > 0)
-        buffer_append_text(text,
-                           " Create what does not exist, or rename its script in scripts/tables/.");
+        buffer_append_text(
+            text,
+            " Create what does not exist, or rename or remove its script in scripts/tables/.");
     if (complaints->unfit > 0)
         buffer_append_text(text, " Write scripts for ordinary tables only.");
     if (complaints->unidentified > 0)

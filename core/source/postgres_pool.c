@@ -11,8 +11,9 @@
 
 struct postgres_place reader_place(const struct postgres_reader *reader)
 {
-    return (struct postgres_place){&reader->pool->info, reader->conn, NULL,
-                                   reader->pool->publication};
+    return (struct postgres_place){.info = &reader->pool->info,
+                                   .conn = reader->conn,
+                                   .publication = reader->pool->publication};
 }
 
 static void on_turn(uv_idle_t *turn);

@@ -19,8 +19,10 @@ static int open_as(struct postgres_session *session, const struct postgres_confi
         return -1;
     session->conn = PQconnectdbParams((const char *const *)session->info.keywords,
                                       (const char *const *)session->info.values, 0);
-    session->place =
-        (struct postgres_place){&session->info, session->conn, config->slot, config->publication};
+    session->place = (struct postgres_place){.info = &session->info,
+                                             .conn = session->conn,
+                                             .slot = config->slot,
+                                             .publication = config->publication};
     if (PQstatus(session->conn) == CONNECTION_OK) {
         PQsetNoticeReceiver(session->conn, ignore_notice, NULL);
         return 0;
@@ -40,6 +42,20 @@ int postgres_session_open_walsender(struct postgres_session *session,
                                     const struct postgres_config *config, struct fault *fault)
 {
     return open_as(session, config, true, fault);
+}
+
+int postgres_session_check_stream(const struct postgres_config *config, struct fault *fault)
+{
+    struct postgres_session session;
+    if (postgres_session_open_walsender(&session, config, fault) < 0)
+        return -1;
+    PGresult *result = PQexec(session.conn, "IDENTIFY_SYSTEM");
+    int failed = 0;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        failed = postgres_fault_result(fault, &session.place, result);
+    PQclear(result);
+    postgres_session_close(&session);
+    return failed;
 }
 
 void postgres_session_close(struct postgres_session *session)

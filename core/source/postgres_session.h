@@ -20,6 +20,8 @@ int postgres_session_open(struct postgres_session *session, const struct postgre
 // As a walsender, which knows simple queries only.
 int postgres_session_open_walsender(struct postgres_session *session,
                                     const struct postgres_config *config, struct fault *fault);
+// Whether the connection of a stream would be one: a pooler may let a plain one through only. 0, or -1 with a sentence.
+int postgres_session_check_stream(const struct postgres_config *config, struct fault *fault);
 void postgres_session_close(struct postgres_session *session);
 
 // NULL with a sentence unless the answer is rows or a completed command. Free it with PQclear.

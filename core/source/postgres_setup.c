@@ -3,6 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "postgres_guide.h"
 #include "postgres_lock.h"
 #include "postgres_plan.h"
 #include "postgres_slot.h"
@@ -14,6 +15,8 @@
 #define LOCK_TRIES 10
 #define LOCK_PAUSE 1 // seconds
 
+#define MARGIN "-- " // of what is no SQL
+
 // ---- what is refused ----
 
 static int refuse(const struct postgres_session *session, const char *sentence, const char *said,
@@ -22,17 +25,11 @@ static int refuse(const struct postgres_session *session, const char *sentence, 
     return postgres_fault(fault, &session->place, sentence, said);
 }
 
-// A dry run prints the SQL for the first two instead.
-static int check_server(const struct postgres_session *session,
-                        const struct postgres_config *config, const struct postgres_facts *facts,
-                        bool dry_run, struct fault *fault)
+static int check_slot(const struct postgres_session *session, const struct postgres_config *config,
+                      const struct postgres_facts *facts, struct fault *fault)
 {
     if (facts->standby)
         return refuse(session, POSTGRES_STANDBY, NULL, fault);
-    if (!dry_run && strcmp(facts->wal_level, "logical") != 0)
-        return refuse(session, POSTGRES_WAL_LEVEL, facts->wal_level, fault);
-    if (!dry_run && !facts->may_replicate)
-        return refuse(session, POSTGRES_NO_REPLICATION, NULL, fault);
     if (postgres_check_slot(session, facts, fault) < 0)
         return -1;
     if (facts->slot && facts->figures.wal == SLOT_WAL_LOST && !config->recreate_slot)
@@ -58,10 +55,15 @@ static int refuse_foreign(const struct postgres_session *session, const struct p
     return -1;
 }
 
+// A dry run prints the SQL instead.
 static int check_rights(const struct postgres_session *session, const struct postgres_facts *facts,
                         const struct postgres_plan *plan, struct fault *fault)
 {
     const char *alter = plan->publication ? plan->publication : plan->root;
+    if (strcmp(facts->wal_level, "logical") != 0)
+        return refuse(session, POSTGRES_WAL_LEVEL, facts->wal_level, fault);
+    if (!facts->may_replicate)
+        return refuse(session, POSTGRES_NO_REPLICATION, NULL, fault);
     if (plan->foreign)
         return refuse_foreign(session, plan, fault);
     if (!facts->publication && plan->publication && !facts->may_create)
@@ -93,19 +95,37 @@ static void print_publication(const struct postgres_plan *plan, FILE *out)
     print(out, plan->root);
 }
 
+static void print_sentence(const struct postgres_session *session, const char *sentence, FILE *out)
+{
+    struct buffer text;
+    buffer_init(&text, POSTGRES_STATEMENT_MAX);
+    postgres_append_sentence(&text, &session->place, sentence, NULL);
+    fprintf(out, "%.*s\n", (int)text.size, text.bytes);
+    buffer_release(&text);
+}
+
+// What others have to run who may, before the rest.
+static void print_rights(const struct postgres_session *session, const struct postgres_facts *facts,
+                         const struct postgres_plan *plan, FILE *out)
+{
+    if (strcmp(facts->wal_level, "logical") != 0 && session->place.service)
+        print_sentence(session, "-- {log_rows}", out);
+    else if (strcmp(facts->wal_level, "logical") != 0)
+        fprintf(out, "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server\n");
+    if (!facts->may_replicate)
+        print_sentence(session, "{replicate} -- as {admin}", out);
+    if (!facts->publication && plan->publication && !facts->may_create)
+        print_sentence(session,
+                       "GRANT CREATE ON DATABASE {database} TO {role}; -- as the database's owner",
+                       out);
+    if (plan->foreign)
+        fprintf(out, "-- as %s, who owns the tables, or as a superuser:\n", plan->foreign->owner);
+}
+
 static void print_plan(const struct postgres_session *session, const struct postgres_facts *facts,
                        const struct postgres_plan *plan, FILE *out)
 {
-    if (strcmp(facts->wal_level, "logical") != 0)
-        fprintf(out, "ALTER SYSTEM SET wal_level = 'logical'; -- then restart the server\n");
-    if (!facts->may_replicate) {
-        struct buffer role;
-        buffer_init(&role, 1024);
-        postgres_append_identifier(&role, session, PQuser(session->conn));
-        fprintf(out, "ALTER ROLE %.*s REPLICATION; -- as a superuser\n", (int)role.size,
-                role.bytes);
-        buffer_release(&role);
-    }
+    print_rights(session, facts, plan, out);
     print_publication(plan, out);
     print(out, plan->drop);
     print(out, plan->slot);
@@ -204,9 +224,12 @@ static int carry_out(struct postgres_session *session, const struct postgres_con
         return 0;
     }
     if (check_rights(session, facts, plan, fault) < 0) {
-        print_publication(plan, out);
+        print_plan(session, facts, plan, out);
         return -1;
     }
+    // One that is read has shown the way.
+    if (!facts->pid && postgres_session_check_stream(config, fault) < 0)
+        return -1;
     return run_plan(session, config, facts, plan, out, fault);
 }
 
@@ -221,13 +244,24 @@ static int look_for_stuck(struct postgres_session *session, const struct postgre
     return postgres_slot_is_stuck(session, stuck, fault);
 }
 
+// Whose scripts are for other tables is shown which there are.
+static int check_tables(struct postgres_session *session, const struct postgres_facts *facts,
+                        bool identity_full, FILE *out, struct fault *fault)
+{
+    struct fault ignored;
+    if (postgres_check_tables(session, facts, identity_full, fault) == 0)
+        return 0;
+    postgres_guide_unrouted(session, facts, MARGIN, out, &ignored);
+    return -1;
+}
+
 static int set_up(struct postgres_session *session, const struct postgres_config *config,
                   const struct postgres_facts *facts, bool identity_full, bool dry_run, FILE *out,
                   struct fault *fault)
 {
     bool stuck;
-    if (check_server(session, config, facts, dry_run, fault) < 0 ||
-        postgres_check_tables(session, facts, identity_full, fault) < 0 ||
+    if (check_slot(session, config, facts, fault) < 0 ||
+        check_tables(session, facts, identity_full, out, fault) < 0 ||
         look_for_stuck(session, facts, &stuck, fault) < 0)
         return -1;
     struct postgres_plan plan;

@@ -14,7 +14,8 @@
 
 struct postgres_place postgres_place_of(const struct postgres_source *source)
 {
-    return (struct postgres_place){&source->info, source->conn, source->slot, source->publication};
+    return (struct postgres_place){&source->info, source->conn, source->slot, source->publication,
+                                   NULL};
 }
 
 // ---- the socket ----
@@ -191,7 +192,7 @@ static void on_figures(void *user, const PGresult *result, const PGconn *conn)
         return;
     }
     struct fault fault;
-    struct postgres_place place = {&source->info, conn, source->slot, source->publication};
+    struct postgres_place place = {&source->info, conn, source->slot, source->publication, NULL};
     if (!conn || PQstatus(conn) == CONNECTION_BAD)
         postgres_fault_connection(&fault, &place);
     else

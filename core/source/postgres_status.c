@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "postgres_guide.h"
 #include "postgres_plan.h"
 #include "rowcast/amount.h"
 
@@ -41,25 +42,46 @@ static void miss(struct report *report, const char *remedy, const char *format, 
     buffer_append_format(&report->missing, "  %s\n      %s\n", text, remedy);
 }
 
+// As `miss`; the remedy is a sentence of postgres_fault.h.
+static void miss_as(struct report *report, const char *remedy, const char *missing)
+{
+    struct buffer text;
+    buffer_init(&text, POSTGRES_STATEMENT_MAX);
+    postgres_append_sentence(&text, &report->session->place, remedy, NULL);
+    buffer_append_byte(&text, '\0');
+    miss(report, text.bytes, "%s", missing);
+    buffer_release(&text);
+}
+
 // ---- server and publication ----
 
 static void report_server(struct report *report)
 {
     const struct postgres_facts *facts = report->facts;
     PGconn *conn = report->session->conn;
-    line(report, "server", "PostgreSQL %s on %s port %s%s", facts->version, PQhost(conn),
-         PQport(conn), facts->standby ? " (a standby)" : "");
+    const struct postgres_service *service = report->session->place.service;
+    line(report, "server", "PostgreSQL %s on %s port %s%s%s%s", facts->version, PQhost(conn),
+         PQport(conn), facts->standby ? " (a standby)" : "", service ? ", of " : "",
+         service ? service->name : "");
     line(report, "database", "%s, as user %s%s", facts->database, PQuser(conn),
          facts->may_replicate ? "" : " (without REPLICATION)");
     line(report, "wal_level", "%s", facts->wal_level);
     if (facts->standby)
         miss(report, "name the primary in DATABASE_URL", "the server is a standby");
     if (strcmp(facts->wal_level, "logical") != 0)
-        miss(report, "ALTER SYSTEM SET wal_level = 'logical';  then restart the server",
-             "row changes are not logged: wal_level is %s", facts->wal_level);
+        miss_as(report, "{log_rows}", "row changes are not logged: wal_level is not logical");
     if (!facts->may_replicate)
-        miss(report, "ALTER ROLE ... REPLICATION;  as a superuser",
-             "the user %s may not read the change stream", PQuser(conn));
+        miss_as(report, "{replicate}  as {admin}", "the user may not read the change stream");
+}
+
+// What the stream's connection meets and this one does not, as a pooler between. One that is read has shown the way.
+static void report_stream(struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    struct fault fault;
+    if (!facts->pid && !facts->standby && facts->may_replicate &&
+        postgres_session_check_stream(report->config, &fault) < 0)
+        buffer_append_format(&report->missing, "  %s\n", fault.text);
 }
 
 static void report_publication(struct report *report)
@@ -195,8 +217,9 @@ static void report_table(struct report *report, const struct postgres_table_fact
              table->suggestion ? "?)" : "");
         return;
     }
-    fprintf(report->out, "%-13s identity: %s\n", table->published ? "published" : "not published",
-            table->identity);
+    fprintf(report->out, "%-13s identity: %s; %s\n",
+            table->published ? "published" : "not published", table->identity,
+            postgres_guide_old(table));
     if (table->unfit)
         miss(report, "route the table behind it", "%s.%s %s", schema, name, table->unfit);
     else if (!table->published)
@@ -221,16 +244,6 @@ static void report_tables(struct report *report)
         report_table(report, &facts->tables[i], width);
 }
 
-static bool is_routed(const struct report *report, const char *schema, const char *table)
-{
-    for (size_t i = 0; i < report->facts->table_count; i++) {
-        const struct postgres_table *asked = report->facts->tables[i].asked;
-        if (strcmp(asked->schema, schema) == 0 && strcmp(asked->table, table) == 0)
-            return true;
-    }
-    return false;
-}
-
 // Other tables in the publication cost decoding and reach no script.
 static int report_others(struct report *report, struct postgres_session *session,
                          struct fault *fault)
@@ -246,7 +259,7 @@ static int report_others(struct report *report, struct postgres_session *session
     for (int i = 0; i < PQntuples(result); i++) {
         const char *schema = postgres_field(result, i, 0);
         const char *table = postgres_field(result, i, 1);
-        if (!is_routed(report, schema, table))
+        if (!postgres_is_routed(report->facts, schema, table))
             fprintf(report->out, "  %s.%s is published, but no script routes it\n", schema, table);
     }
     PQclear(result);
@@ -259,10 +272,12 @@ static int write_report(struct report *report, struct postgres_session *session,
                         struct fault *fault)
 {
     report_server(report);
+    report_stream(report);
     report_publication(report);
     report_slot(report);
     report_tables(report);
-    if (report_others(report, session, fault) < 0)
+    if (report_others(report, session, fault) < 0 ||
+        postgres_guide_unrouted(session, report->facts, "  ", report->out, fault) < 0)
         return -1;
     if (report->missing.size == 0) {
         fprintf(report->out, "\nall is in place\n");

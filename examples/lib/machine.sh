@@ -14,7 +14,7 @@ script=$(realpath "$0")
     build_packages=(gcc libc6-dev cmake make pkg-config libuv1-dev libwslay-dev luajit libluajit-5.1-dev lua-cjson
         lua-cjson-dev libpq-dev libjansson-dev libssl-dev zlib1g-dev)
     run_packages=(postgresql nodejs node-ws)
-    test_packages=(libcmocka-dev lua-busted lua-check groff-base clang-format-14 clang-14 libclang-rt-14-dev shellcheck)
+    test_packages=(libcmocka-dev lua-busted lua-check groff-base clang-format-14 clang-14 libclang-rt-14-dev shellcheck pgbouncer)
 }
 
 unset "${!PG@}"                    # a user's own libpq settings would lead psql elsewhere

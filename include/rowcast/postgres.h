@@ -98,6 +98,10 @@ int postgres_setup(const struct postgres_config *config, const struct postgres_t
                    size_t table_count, bool identity_full, bool dry_run, FILE *out,
                    struct fault *fault);
 
+// Prints what the scripts of each table get of the old row, and the tables without a script, as comments of SQL.
+int postgres_guide(const struct postgres_config *config, const struct postgres_table *tables,
+                   size_t table_count, FILE *out, struct fault *fault);
+
 // Drops slot and publication where they are there; idempotent. A slot that is being read, or that is another
 // program's, is refused. Says on `out` what it did.
 int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,

@@ -185,4 +185,4 @@ async function serverVersion() {
     return Math.floor(Number(number) / 10000);
 }
 
-module.exports = { Server, sharedServer, serverVersion };
+module.exports = { Server, freePort, sharedServer, serverVersion };
