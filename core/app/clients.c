@@ -223,11 +223,12 @@ void clients_limited(struct clients *clients, struct client_ref ref)
     snprintf(sentence, sizeof sentence,
              "Too many messages: at most %lld a second are read; whoever goes on is closed",
              (long long)clients->config.per_second);
-    log_write(LOG_INFO, "client_limited",
-              LOG_FIELDS(LOG_TEXT("client_id", client->id),
-                         LOG_TEXT("address", client_handshake(client).address)),
-              "a client sends more than %lld messages a second, and is read more slowly",
-              (long long)clients->config.per_second);
+    if (log_says(LOG_INFO, "client_limited", NULL))
+        log_write(LOG_INFO, "client_limited",
+                  LOG_FIELDS(LOG_TEXT("client_id", client->id),
+                             LOG_TEXT("address", client_handshake(client).address)),
+                  "a client sends more than %lld messages a second, and is read more slowly",
+                  (long long)clients->config.per_second);
     clients_report_error(clients, client, &nothing, "rate_limited", sentence);
     clients_proceed(clients, client);
 }

@@ -73,9 +73,13 @@ void clients_hungry(struct clients *clients, struct client_ref ref)
 
 void clients_lose(struct clients *clients, struct client *client)
 {
-    log_write(LOG_INFO, "client_lost", LOG_FIELDS(LOG_TEXT("client_id", client->id)),
-              "the client was too slow: events it had not got have left the history; it is closed "
-              "with 4100");
+    if (log_says(LOG_INFO, "client_lost", NULL))
+        log_write(
+            LOG_INFO, "client_lost",
+            LOG_FIELDS(LOG_TEXT("client_id", client->id),
+                       LOG_TEXT("address", client_handshake(client).address)),
+            "the client was too slow: events it had not got have left the history; it is closed "
+            "with 4100");
     server_outrun(clients->config.server, client->ref);
     clients_leave_alone(clients, client);
 }

@@ -49,9 +49,10 @@ static void fail_client(struct clients *clients, struct client *client, const ch
 {
     size_t first_line = strcspn(failure, "\n");
     metrics_failed(clients->config.metrics, CLIENTS_SCRIPT);
-    log_write(LOG_ERROR, "client_script_failed",
-              LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("traceback", failure)),
-              "%.*s; the client is closed with 1011", (int)first_line, failure);
+    if (log_says(LOG_ERROR, "client_script_failed", failure))
+        log_write(LOG_ERROR, "client_script_failed",
+                  LOG_FIELDS(LOG_TEXT("client_id", client->id), LOG_TEXT("traceback", failure)),
+                  "%.*s; the client is closed with 1011", (int)first_line, failure);
     clients_send_away(clients, client, 1011, "internal error");
 }
 

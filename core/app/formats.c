@@ -163,10 +163,11 @@ uint32_t formats_topic(struct formats *formats, uint32_t format, uint32_t topic)
 static void report(struct formats *formats, const char *name, const char *failure)
 {
     metrics_failed(formats->config.metrics, CLIENTS_SCRIPT);
-    log_write(LOG_ERROR, "client_script_failed",
-              LOG_FIELDS(LOG_TEXT("format", name), LOG_TEXT("traceback", failure)),
-              "%.*s; the clients that should get this event as '%s' are closed with 1011",
-              (int)strcspn(failure, "\n"), failure, name);
+    if (log_says(LOG_ERROR, "client_script_failed", failure))
+        log_write(LOG_ERROR, "client_script_failed",
+                  LOG_FIELDS(LOG_TEXT("format", name), LOG_TEXT("traceback", failure)),
+                  "%.*s; the clients that should get this event as '%s' are closed with 1011",
+                  (int)strcspn(failure, "\n"), failure, name);
 }
 
 struct frame *formats_shape(struct formats *formats, uint32_t format, struct frame *json,

@@ -106,6 +106,7 @@ static void expire(void *user, const void *call)
         say_row(overrun, site);
     else
         say_call(overrun, site);
+    log_drain();
     _exit(EXIT_INTERNAL);
 }
 

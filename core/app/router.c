@@ -409,6 +409,7 @@ static void on_tick(uv_timer_t *handle)
     clients_tick(router->clients, uv_now(router->loop),
                  router->health.source_ok && !router->health.held);
     delivery_tick(router->delivery, (int64_t)uv_now(router->loop));
+    log_tick();
     struct fault fault;
     if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
         source_ended(router, &fault);

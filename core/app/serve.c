@@ -82,6 +82,7 @@ static void end(struct serve *serve)
         return;
     if (serve->ending) {
         log_write(LOG_WARN, "ended", NULL, "told twice: ending at once");
+        log_drain();
         _exit(EXIT_FINE);
     }
     serve->ending = true;
@@ -155,6 +156,7 @@ static int run(const struct settings *settings, const struct capacity *capacity)
     uv_run(&serve.loop, UV_RUN_DEFAULT);
     uv_loop_close(&serve.loop);
     notify_release(&serve.notify);
+    log_drain();
     return code;
 }
 

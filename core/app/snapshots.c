@@ -11,8 +11,7 @@
 #include "rowcast/unseen.h"
 
 #define TRIES 10
-#define PAUSE 100          // milliseconds between two of them
-#define REPORT_AGAIN 10000 // milliseconds until the same failure is logged again
+#define PAUSE 100 // milliseconds between two of them
 #define FAILURE_SIZE 4096
 #define MAX_HELD                                                                                   \
     (64u << 20) // bytes of messages that clients have not taken yet; then the next waits
@@ -57,8 +56,6 @@ struct snapshots {
     struct unseen unseen;
     size_t held; // bytes of messages not taken
     bool running;
-    struct fault reported;
-    uint64_t reported_at;
 };
 
 // ---- life ----
@@ -135,16 +132,12 @@ void snapshot_restart(struct snapshot *snapshot)
 
 // ---- failing ----
 
-// What is the same for everybody is logged once in a while, not for each client.
 static void report(struct snapshots *snapshots, uint32_t topic, const struct fault *fault)
 {
-    uint64_t now = uv_now(snapshots->loop);
-    if (strcmp(snapshots->reported.text, fault->text) == 0 &&
-        now - snapshots->reported_at < REPORT_AGAIN)
+    enum log_level level = fault->code == EXIT_UNAVAILABLE ? LOG_WARN : LOG_ERROR;
+    if (!log_says(level, "snapshot_failed", fault->text))
         return;
-    snapshots->reported = *fault;
-    snapshots->reported_at = now;
-    log_write(fault->code == EXIT_UNAVAILABLE ? LOG_WARN : LOG_ERROR, "snapshot_failed",
+    log_write(level, "snapshot_failed",
               LOG_FIELDS(LOG_TEXT("topic", topics_name(snapshots->config.topics, topic))), "%s",
               fault->text);
 }
@@ -210,10 +203,12 @@ static void take_failure(void *user, const struct change *change, const char *sc
                          const char *message)
 {
     struct snapshot *snapshot = user;
-    if (snapshot->failures++ > 0)
+    if (snapshot->failures++ > 0 || !log_says(LOG_ERROR, "row_script_failed", message))
         return;
     log_write(LOG_ERROR, "row_script_failed",
-              LOG_FIELDS(LOG_TEXT("script", script), LOG_TEXT("op", change_op_name(change->op)),
+              LOG_FIELDS(LOG_TEXT("script", script),
+                         LOG_TEXT("table", change->relation ? change->relation->name : ""),
+                         LOG_TEXT("op", change_op_name(change->op)),
                          LOG_NUMBER("change", change->index), LOG_TEXT("traceback", message)),
               "%.*s; this row is missing in a snapshot, and perhaps further ones",
               (int)strcspn(message, "\n"), message);

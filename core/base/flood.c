@@ -7,11 +7,11 @@ static void begin(struct flood *flood, int64_t now, int64_t interval)
     *flood = (struct flood){.began = now, .interval = interval};
 }
 
-bool flood_says(struct flood *flood, int64_t now)
+bool flood_says(struct flood *flood, uint32_t lines, int64_t now)
 {
     if (flood->interval == 0)
         begin(flood, now, FLOOD_FIRST_INTERVAL);
-    if (flood->said < FLOOD_LINES) {
+    if (flood->said < lines) {
         flood->said++;
         return true;
     }

@@ -2,6 +2,7 @@
 // The log: one line an event on standard error.
 #include "rowcast/log.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,15 +12,25 @@
 
 #include "rowcast/buffer.h"
 #include "rowcast/clock.h"
+#include "rowcast/flood.h"
+#include "rowcast/floods.h"
+#include "rowcast/outlet.h"
 #include "rowcast/utf8.h"
 
 #define LINE_MAX_SIZE (8u << 10)
 #define LINE_TAIL_SIZE 32 // kept free for what ends a line
 #define MESSAGE_MAX_SIZE (2u << 10)
+#define DRAIN_TIME 1000 // milliseconds
 
 static atomic_int least_level = LOG_INFO;
 static bool as_json = true;
 static bool in_colour = false;
+
+static pthread_mutex_t lock =
+    PTHREAD_MUTEX_INITIALIZER; // of what follows; never held while waiting
+static struct outlet outlet;
+static struct floods floods;
+static bool limited = false; // somebody calls log_tick
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 static const char *const level_colours[] = {"\033[2m", "\033[32m", "\033[33m", "\033[31m"};
@@ -182,6 +193,35 @@ static void write_human(struct buffer *line, enum log_level level, const struct 
     buffer_append_text(line, whole ? "\n" : "  ...\n");
 }
 
+static void compose(struct buffer *line, enum log_level level, const char *event,
+                    const struct log_field *fields, const char *message)
+{
+    buffer_init(line, LINE_MAX_SIZE - LINE_TAIL_SIZE);
+    if (as_json)
+        write_json(line, level, event, fields, message);
+    else
+        write_human(line, level, fields, message);
+}
+
+// ---- getting them out ----
+
+// Where lines were lost, says how many. Under the lock.
+static void tell_loss(void)
+{
+    char message[120];
+    struct buffer line;
+    outlet_flush(&outlet, STDERR_FILENO);
+    uint64_t lost = outlet_lost(&outlet);
+    if (lost == 0)
+        return;
+    snprintf(message, sizeof message,
+             "%llu log lines were lost: who reads the log was slower than they came",
+             (unsigned long long)lost);
+    compose(&line, LOG_WARN, "log_lost", LOG_FIELDS(LOG_NUMBER("count", (int64_t)lost)), message);
+    outlet_write(&outlet, STDERR_FILENO, line.bytes, line.size);
+    buffer_release(&line);
+}
+
 void log_write(enum log_level level, const char *event, const struct log_field *fields,
                const char *format, ...)
 {
@@ -195,13 +235,66 @@ void log_write(enum log_level level, const char *event, const struct log_field *
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
 
-    buffer_init(&line, LINE_MAX_SIZE - LINE_TAIL_SIZE);
-    if (as_json)
-        write_json(&line, level, event, fields, message);
-    else
-        write_human(&line, level, fields, message);
-    // A log that cannot be written has nowhere to say so.
-    ssize_t size = write(STDERR_FILENO, line.bytes, line.size);
-    (void)size;
+    compose(&line, level, event, fields, message);
+    pthread_mutex_lock(&lock);
+    tell_loss();
+    outlet_write(&outlet, STDERR_FILENO, line.bytes, line.size);
+    pthread_mutex_unlock(&lock);
     buffer_release(&line);
+}
+
+void log_drain(void)
+{
+    pthread_mutex_lock(&lock);
+    outlet_drain(&outlet, STDERR_FILENO, DRAIN_TIME);
+    tell_loss();
+    pthread_mutex_unlock(&lock);
+}
+
+// ---- what repeats itself ----
+
+static int64_t now_milliseconds(void)
+{
+    return clock_steady() / 1000000;
+}
+
+bool log_says_lines(enum log_level level, const char *event, const char *place, uint32_t lines)
+{
+    if (!log_enabled(level))
+        return false;
+    size_t size = place ? floods_place(place) : 0;
+    pthread_mutex_lock(&lock);
+    bool says = !limited || floods_say(&floods, event, place, size, lines, now_milliseconds());
+    pthread_mutex_unlock(&lock);
+    return says;
+}
+
+bool log_says(enum log_level level, const char *event, const char *place)
+{
+    return log_says_lines(level, event, place, FLOOD_LINES);
+}
+
+static void append_repeated(void *user, const char *event, const char *place, uint64_t count,
+                            int64_t milliseconds)
+{
+    char message[MESSAGE_MAX_SIZE];
+    struct buffer line;
+    snprintf(message, sizeof message, "%s%s%s: %llu more within %lld s", event,
+             *place ? " at " : "", place, (unsigned long long)count,
+             (long long)((milliseconds + 500) / 1000));
+    compose(&line, LOG_WARN, "repeated",
+            LOG_FIELDS(LOG_TEXT("of", event), LOG_TEXT("place", place),
+                       LOG_NUMBER("count", (int64_t)count)),
+            message);
+    outlet_write(user, STDERR_FILENO, line.bytes, line.size);
+    buffer_release(&line);
+}
+
+void log_tick(void)
+{
+    pthread_mutex_lock(&lock);
+    limited = true;
+    tell_loss();
+    floods_tick(&floods, now_milliseconds(), append_repeated, &outlet);
+    pthread_mutex_unlock(&lock);
 }

@@ -194,12 +194,15 @@ static void write_line(lua_State *lua, enum log_level level)
     vm_charge_bytes(lua, lua_objlen(lua, -1));
     if (vm->log_lines > MAX_LINES)
         return;
-    if (vm->log_lines++ == MAX_LINES)
+    luaL_where(lua, 1); // [.., text, place]
+    const char *place = lua_tostring(lua, -1), *text = lua_tostring(lua, -2);
+    if (vm->log_lines++ == MAX_LINES && log_says(LOG_WARN, "script_log_cut", place))
         log_write(LOG_WARN, "script_log_cut", NULL,
-                  "a script has logged %d lines in one call; its further ones are left out",
-                  MAX_LINES);
-    else
-        log_write(level, log_event(lua), NULL, "%s", lua_tostring(lua, -1));
+                  "%sthis script has logged %d lines in one call; its further ones are left out",
+                  place, MAX_LINES);
+    if (vm->log_lines <= MAX_LINES && log_says_lines(level, log_event(lua), place, MAX_LINES))
+        log_write(level, log_event(lua), LOG_FIELDS(LOG_TEXT("at", place)), "%s", text);
+    lua_pop(lua, 1);
 }
 
 static int rowcast_log(lua_State *lua)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What is told of rows whose script failed: in the log the first ones of each line that raises in full and then their number
-// (flood.h), and all of one transaction as JSON.
+// (floods.h), and all of one transaction as JSON.
 #ifndef ROWCAST_FAILURES_H
 #define ROWCAST_FAILURES_H
 
@@ -10,12 +10,12 @@
 
 #include "rowcast/buffer.h"
 #include "rowcast/change.h"
+#include "rowcast/floods.h"
 
 // Ready after failures_init.
 struct failures {
     uint64_t total;
-    struct failing_place *places; // lines of scripts that have raised once
-    size_t place_count;
+    struct floods floods;                  // by script and the line that raised
     const struct transaction *transaction; // the one under way
     const char *consequence;               // what follows from a failure in it
     int64_t now;

@@ -19,8 +19,8 @@ struct flood {
     uint64_t counted;
 };
 
-// It happened: true if it is to be said in full.
-bool flood_says(struct flood *flood, int64_t now);
+// It happened: true if it is to be said in full, as so many `lines` of an interval are; mostly FLOOD_LINES.
+bool flood_says(struct flood *flood, uint32_t lines, int64_t now);
 
 // To be called now and then: the number of those that were counted in an interval that has ended, to be told
 // once; else 0.

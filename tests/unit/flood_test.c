@@ -13,7 +13,7 @@ static int says(struct flood *flood, int times, int64_t now)
 {
     int said = 0;
     for (int i = 0; i < times; i++)
-        said += flood_says(flood, now);
+        said += flood_says(flood, FLOOD_LINES, now);
     return said;
 }
 
@@ -41,7 +41,7 @@ static void what_goes_on_is_said_ever_more_rarely(void **state)
     struct flood flood = {0};
     int said = 0, told = 0;
     for (int64_t now = 0; now < 3600000; now += 100) { // ten a second, for an hour
-        said += flood_says(&flood, now);
+        said += flood_says(&flood, FLOOD_LINES, now);
         told += flood_ends(&flood, now) > 0;
     }
     assert_in_range(told, 60, 70);
@@ -54,7 +54,7 @@ static void none_is_lost(void **state)
     struct flood flood = {0};
     uint64_t seen = 0, happened = 0;
     for (int64_t now = 0; now < 600000; now += 7, happened++)
-        seen += flood_says(&flood, now) + flood_ends(&flood, now);
+        seen += flood_says(&flood, FLOOD_LINES, now) + flood_ends(&flood, now);
     seen += flood_ends(&flood, 700000);
     assert_int_equal(seen, happened);
 }
