@@ -132,7 +132,8 @@ need_packages() {
 }
 
 # Run as root with the packages' names. Installing must not be cut: on TERM apt-get is asked to come to rest behind the
-# step at hand, and a later run completes it. A new PostgreSQL is kept from making and starting a server of its own.
+# step at hand, and a later run completes it. Nothing that is installed is started (policy-rc.d: 101, not allowed), and a new
+# PostgreSQL makes no server of its own.
 # shellcheck disable=SC2016
 {
     apt='set -e
@@ -140,10 +141,17 @@ need_packages() {
         options="-y --no-install-recommends --fix-broken -o DPkg::Lock::Timeout=120"'
     fetch='apt-get update && apt-get $options --download-only install "$@"'
     install='
+        made=()
+        trap '"'"'rm -f "${made[@]}"'"'"' EXIT
         if [[ " $* " == *" postgresql "* ]]; then
             conf=/etc/postgresql-common/createcluster.d/rowcast.conf
-            trap "rm -f $conf" EXIT
+            made+=("$conf")
             mkdir -p "${conf%/*}" && echo "create_main_cluster = false" >"$conf"
+        fi
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            made+=("$policy")
+            printf "%s\n" "#!/bin/sh" "exit 101" >"$policy" && chmod 755 "$policy"
         fi
         setsid sh -c "dpkg --configure -a && exec apt-get $options install $*" &
         trap "kill -INT $!" TERM
