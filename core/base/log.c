@@ -262,7 +262,9 @@ bool log_says_lines(enum log_level level, const char *event, const char *place, 
 {
     if (!log_enabled(level))
         return false;
-    size_t size = place ? floods_place(place) : 0;
+    if (!place)
+        place = "";
+    size_t size = floods_place(place);
     pthread_mutex_lock(&lock);
     bool says = !limited || floods_say(&floods, event, place, size, lines, now_milliseconds());
     pthread_mutex_unlock(&lock);

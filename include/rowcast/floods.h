@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FLOODS_MAX_PLACES 64
+#define FLOODS_MAX_PLACES 256
 
 // Ready when zeroed.
 struct floods {
