@@ -46,7 +46,7 @@ static bool is_same(const struct text *a, const struct text *b)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct vm *vm = vm_new("scripts", 64 << 20);
+    struct vm *vm = vm_new("scripts", 64 << 20, 0);
     char *exact = fuzz_exact(bytes, size);
     struct text first = {.at = exact, .size = size};
 
