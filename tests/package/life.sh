@@ -21,7 +21,7 @@ soon() { # soon NAME COMMAND...: within 30 s
 status_has() { [[ $(unit StatusText) == *"$1"* ]]; }
 
 # --- a first installation ---
-said=$(dpkg -i /work/first.deb 2>&1)
+said=$(dpkg -i /package/first.deb 2>&1)
 is 'it is installed' 0 $?
 holds 'it says what is to be done' grep -q 'rowcast db setup' <<<"$said"
 is 'it does not start before it can' inactive "$(unit ActiveState)"
@@ -51,7 +51,7 @@ cp /usr/share/doc/rowcast/examples/echo/scripts/client.lua $scripts/client.lua
 # --- an upgrade ---
 rm $scripts/tables/votes.lua $scripts/tables/trades.lua
 echo '-- mine' >>$scripts/tables/markets.lua
-holds 'it is upgraded' dpkg --force-confdef --force-confold -i /work/next.deb
+holds 'it is upgraded' dpkg --force-confdef --force-confold -i /package/next.deb
 is 'an upgrade keeps edited settings' 'history = 32MiB # mine' "$(grep ^history $conf)"
 is 'and who may read them' '640 root rowcast' "$(stat -c '%a %U %G' $conf)"
 is 'and edited scripts' '-- mine' "$(tail -n 1 $scripts/tables/markets.lua)"
@@ -76,8 +76,8 @@ holds 'it is removed' dpkg -r rowcast
 is 'it ended' inactive "$(unit ActiveState)"
 is 'settings stay' 'history = 32MiB # mine' "$(grep ^history $conf)"
 echo '-- mine' >$scripts/own.lua
-holds 'it is installed again' dpkg --force-confdef --force-confold -i /work/first.deb
+holds 'it is installed again' dpkg --force-confdef --force-confold -i /package/first.deb
 soon 'and runs, as it was configured' rowcast healthcheck --config $conf
 holds 'it is purged' dpkg -P rowcast
-is 'nothing is left but a script of one'\''s own' "$scripts/own.lua" "$(find / -xdev -path /proc -prune -o -path /work -prune -o \( -path '*rowcast*' -not -type d \) -print)"
+is 'nothing is left but a script of one'\''s own' "$scripts/own.lua" "$(find / -xdev -path /proc -prune -o -path /package -prune -o \( -path '*rowcast*' -not -type d \) -print)"
 is 'the state is gone' no "$([ -e /var/lib/rowcast ] || echo no)"
