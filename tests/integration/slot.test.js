@@ -36,8 +36,9 @@ async function forget(database) {
 
 describe('the slot follows', () => {
     it('while only other tables and other databases are written to', async (t) => {
-        const database = await Database.create(t);
-        const other = await Database.create(t, { setup: false, schema: 'select' });
+        const server = await Server.start(t); // on which nobody else writes
+        const database = await Database.create(t, { server });
+        const other = await Database.create(t, { server, setup: false, schema: 'select' });
         const { rowcast, client } = await start(t, database, ['a'], { env: { ROWCAST_REPLAY_WAL: '1MiB' } });
         for (const written of [database, other]) {
             await written.sql(megabytes(40));
