@@ -161,13 +161,14 @@ need_packages() {
 # --- The build ----------------------------------------------------------------------------------------------------
 
 # build_rowcast [DIR [CMAKE_ARGUMENT...]]: builds DIR (default: build), a release unless the arguments say otherwise.
+# An array build_targets names what of it, where not all is needed.
 build_rowcast() {
     local name=${1:-build}
     local log=$logs/$name.log
     say "building $name/"
     {
         run "$log" cmake -S "$root" -B "$root/$name" -DCMAKE_BUILD_TYPE=Release "${@:2}" &&
-            run "$log" cmake --build "$root/$name" -j "$(nproc)"
+            run "$log" cmake --build "$root/$name" -j "$(nproc)" ${build_targets+--target "${build_targets[@]}"}
     } || failed "$log" "$name/ could not be built"
 }
 
