@@ -201,9 +201,10 @@ static void source_ended(void *user, const struct fault *fault)
     }
     log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
     set_source_away(router, fault);
-    if (fault->code != EXIT_CONFIGURATION || !router->postgres)
+    bool ends = fault->code == EXIT_CONFIGURATION || router->settings->no_retry;
+    if (!ends || !router->postgres)
         return;
-    router->exit_code = fault->code; // no retry mends it
+    router->exit_code = fault->code; // no retry mends it, or none is wanted
     router_drain(router);
 }
 
@@ -254,11 +255,11 @@ static int start_postgres(struct router *router, struct fault *fault)
         .history_time = settings->history_time,
         .replay_wal = (uint64_t)settings->replay_wal,
         .recreate_slot = settings->recreate_slot,
-        .retry = true,
+        .retry = !settings->no_retry,
     };
     router->waits_for_setup = settings->setup && set_up(router, &config, fault) != 0;
     if (router->waits_for_setup) {
-        if (fault->code != EXIT_UNAVAILABLE)
+        if (fault->code != EXIT_UNAVAILABLE || settings->no_retry)
             return -1;
         source_lost(router, fault);
         return 0;

@@ -60,6 +60,12 @@ static const struct setting table[] = {
      .initial = "off", .help = "do 'db setup' before serving",
      .more =
          "Needs a role that owns the tables. Without it the router changes nothing in the database."},
+    {"no_retry", "ROWCAST_NO_RETRY", SETTING_SWITCH, SETTING_SOURCE, .offset = AT(no_retry),
+     .initial = "off", .help = "end with status 69 when the change stream cannot be had or is lost",
+     .more =
+         "For a start that shall fail at once, and for supervisors that would rather start anew. Without it the router "
+         "stays, unready, and tries again until the stream is there. A slot that another instance reads counts as one "
+         "that cannot be had."},
     {"replay_wal", "ROWCAST_REPLAY_WAL", SETTING_SIZE, SETTING_SOURCE, .offset = AT(replay_wal),
      .initial = "256MiB", .minimum = 0, .maximum = 1024 * GIB,
      .help = "WAL kept behind the slot, so that a restart can refill the history",

@@ -166,7 +166,7 @@ static const struct rule result_rules[] = {
      "was changed; SELECT * FROM pg_stat_activity shows who is at work. Then run it again."},
     {"57P01", NULL,
      "{where} ended the connection: {said} (somebody called pg_terminate_backend, the slot's "
-     "WAL passed max_slot_wal_keep_size, or the server stops). It is taken up again."},
+     "WAL passed max_slot_wal_keep_size, or the server stops)."},
     {"XX000", "invalid memory alloc request size",
      "{where} cannot send a row: one of its values is larger than 512 MB ({said}). Skip "
      "everything up to now with: SELECT pg_replication_slot_advance('{slot}', "

@@ -36,7 +36,7 @@ struct settings {
     int64_t workers;
     const char *admin; // as address.h reads it
     const char *slot, *publication;
-    int64_t setup, recreate_slot, deflate, take_over; // bool
+    int64_t setup, no_retry, recreate_slot, deflate, take_over; // bool
     int64_t history, replay_wal, slot_limit, max_message, max_event, max_queue, max_header,
         lua_memory; // bytes
     int64_t history_time, heartbeat, handshake_timeout,

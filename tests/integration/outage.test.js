@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict');
 const { describe, it, before } = require('node:test');
 const { until, suite } = require('./lib/expect.js');
-const { serve } = require('./lib/rowcast.js');
+const { serve, run, SCRIPTS } = require('./lib/rowcast.js');
 const { Database, start, complaint, tradeOf, tradesOf } = require('./lib/database.js');
 const { Server } = require('./lib/server.js');
 const { ids, costs, range } = require('./lib/rows.js');
@@ -68,6 +68,43 @@ describe('a stream', () => {
             await database.commit(tradeOf('b', 1), tradeOf('a', 2));
             assert.deepEqual(costs(await client.events(1)), [2]);
             await client.expectNothing();
+        });
+    });
+
+    describe('that is not tried again (--no-retry)', () => {
+        const args = ['--no-retry'];
+
+        it('ends the start when the database is away, is being read by another one, or is not set up', async (t) => {
+            const database = await Database.create(t);
+            const { rowcast: first } = await start(t, database, ['a']);
+            const cases = [
+                [{ DATABASE_URL: 'postgresql://127.0.0.1:1/none' }, /127\.0\.0\.1:1\b/],
+                [{ DATABASE_URL: 'postgresql://127.0.0.1:1/none', ROWCAST_SETUP: 'on' }, /127\.0\.0\.1:1\b/],
+                [database.settings, /is being read by/],
+                [{ ...database.settings, ROWCAST_SLOT: 'not_made' }, /not_made.*rowcast db setup/],
+            ];
+            for (const [settings, said] of cases) {
+                const { code, stderr } = await run(args, { env: { WS_PORT: '0', WS_HOST: '127.0.0.1', ROWCAST_SCRIPTS: SCRIPTS, ...settings } });
+                assert.equal(code, 69, stderr);
+                assert.match(stderr, said);
+            }
+            await first.ready(); // the one that reads is not disturbed
+        });
+
+        it('ends the router when the stream is lost, and its clients resume at the next one', async (t) => {
+            const database = await Database.create(t);
+            const { rowcast, client } = await start(t, database, ['a'], { args, env: { ROWCAST_DRAIN: '100ms' } });
+            await database.sql(tradeOf('a', 1));
+            const [last] = await client.events(1);
+            await database.cut();
+            await client.expectClosed(1001);
+            await rowcast.expectExit(69);
+            rowcast.expected = true;
+            assert.match((await rowcast.logged('source_failed')).message, /terminating connection/);
+            await database.sql(tradeOf('a', 2));
+            const { client: back } = await start(t, database, []);
+            assert.equal((await back.subscribe('a', { since: last.id })).recovered, true);
+            assert.deepEqual(costs(await back.events(1)), [2]);
         });
     });
 
