@@ -174,6 +174,34 @@ static void report_retained(struct report *report)
     report_risk(report);
 }
 
+// Figures of a slot in danger say so themselves.
+static bool is_idle(const struct report *report)
+{
+    const struct postgres_facts *facts = report->facts;
+    return facts->slot && !facts->pid &&
+           slot_risk(&facts->figures, report->config->slot_limit, SLOT_SAFE) == SLOT_SAFE;
+}
+
+// All is there, but nobody takes what comes: the server keeps it, and more with all that is written.
+static void report_idle(const struct report *report)
+{
+    char size[AMOUNT_TEXT_SIZE];
+    struct buffer name;
+    amount_round_size((int64_t)report->facts->figures.retained, size);
+    buffer_init(&name, POSTGRES_STATEMENT_MAX);
+    postgres_append_literal(&name, report->session, report->session->place.slot);
+    fprintf(
+        report->out,
+        "\nall is in place, but nobody reads the slot: the server keeps %s (%llu bytes) of WAL for "
+        "it, and more with all that is written\n"
+        "  start the router\n"
+        "      rowcast\n"
+        "  or, if the slot is not needed, drop it: what was not read is then gone for clients\n"
+        "      SELECT pg_drop_replication_slot(%.*s);\n",
+        size, (unsigned long long)report->facts->figures.retained, (int)name.size, name.bytes);
+    buffer_release(&name);
+}
+
 static void report_lag(const struct report *report)
 {
     const struct postgres_facts *facts = report->facts;
@@ -280,7 +308,10 @@ static int write_report(struct report *report, struct postgres_session *session,
         postgres_guide_unrouted(session, report->facts, "  ", report->out, fault) < 0)
         return -1;
     if (report->missing.size == 0) {
-        fprintf(report->out, "\nall is in place\n");
+        if (is_idle(report))
+            report_idle(report);
+        else
+            fprintf(report->out, "\nall is in place\n");
         return 0;
     }
     fprintf(report->out, "\nmissing\n%.*s", (int)report->missing.size, report->missing.bytes);

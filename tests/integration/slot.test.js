@@ -54,6 +54,32 @@ describe('the slot follows', () => {
     });
 });
 
+describe('a slot that nobody reads', () => {
+    it('is told of by db status, with what it keeps and the SQL that drops it', async (t) => {
+        const database = await Database.create(t);
+        await database.sql(megabytes(2));
+        const { code, stdout } = await database.db(['status']);
+        assert.equal(code, 0, stdout); // it is what `db setup` left
+        assert.match(stdout, /\bnot being read\n/);
+        assert.doesNotMatch(stdout, /all is in place\n/);
+        const [, kept] = /nobody reads the slot: .*\((\d+) bytes\) of WAL/.exec(stdout);
+        const [, keeps] = await behind(database);
+        assert.ok(kept > 2 * MIB && kept <= keeps, `${kept} of ${keeps}`);
+
+        const rowcast = await serve(t, { database });
+        await rowcast.ready();
+        assert.match((await database.db(['status'])).stdout, /\nall is in place\n$/);
+        await rowcast.stop();
+
+        const unread = (await database.db(['status'])).stdout;
+        const [, sql] = /^ +(SELECT pg_drop_replication_slot\(.*)$/m.exec(unread);
+        await database.sql(sql);
+        const gone = await database.db(['status']);
+        assert.equal(gone.code, 1);
+        assert.match(gone.stdout, /missing\n.*the slot .*\n +rowcast db setup/);
+    });
+});
+
 describe('what the slot keeps', () => {
     const owner = suite();
     let server;
