@@ -254,6 +254,11 @@ void reload_now(struct reload *reload)
     start(reload);
 }
 
+bool reload_is_asked(const struct reload *reload)
+{
+    return reload && (reload->asked || (reload->working && reload->job.asked));
+}
+
 // ---- the end ----
 
 struct discarded {

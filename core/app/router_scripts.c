@@ -31,6 +31,17 @@ static void note_result(struct router *router, const char *result, int64_t micro
     router->scripts.took = microseconds;
 }
 
+// What was asked for has come to its end: nothing of it is loading any more, or waits to be swapped in.
+static void settle(struct router *router)
+{
+    struct reloading *scripts = &router->scripts;
+    if (!scripts->asked || scripts->fresh || reload_is_asked(scripts->reload))
+        return;
+    scripts->asked = false;
+    if (scripts->settled)
+        scripts->settled(scripts->settled_user);
+}
+
 // ---- what is published ----
 
 static bool is_listed(const char *lines, const char *schema, const char *table)
@@ -114,6 +125,7 @@ static void tell_tables(const struct script *script, const struct script *other,
 void router_swap_scripts(struct router *router)
 {
     struct script *script = router->scripts.fresh, *before = router->script;
+    int64_t began = clock_steady();
     if (!script || (router->within && !router->health.held))
         return;
     router->scripts.fresh = NULL;
@@ -123,17 +135,20 @@ void router_swap_scripts(struct router *router)
     snapshots_set_script(router->snapshots, script);
     delivery_set_script(router->delivery, script);
     overrun_set_script(router->overrun, script);
-    log_write(LOG_INFO, "reloaded",
-              LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script)),
-                         LOG_NUMBER("took_us", router->scripts.took)),
-              "the scripts of %s run now", router->settings->scripts);
     tell_tables(script, before, "table_added", "%s.%s has a script now: its rows make events");
     tell_tables(before, script, "table_removed",
                 "%s.%s has no script any more: its rows make no events");
     reload_discard(router->loop, before);
     router_check_published(router);
+    int64_t paused = router->scripts.taking + clock_steady() - began;
+    log_write(LOG_INFO, "reloaded",
+              LOG_FIELDS(LOG_NUMBER("tables", (int64_t)script_table_count(script)),
+                         LOG_NUMBER("took_us", router->scripts.took),
+                         LOG_NUMBER("paused_us", paused / 1000)),
+              "the scripts of %s run now", router->settings->scripts);
     if (router->health.held)
         router_try_again(router);
+    settle(router);
 }
 
 // ---- settings ----
@@ -169,6 +184,7 @@ static int reread_settings(void *user, struct fault *fault)
 static void scripts_loaded(void *user, struct script *script, int64_t microseconds)
 {
     struct router *router = user;
+    int64_t began = clock_steady();
     reload_discard(router->loop, router->scripts.fresh);
     router->scripts.fresh = script;
     router->scripts.failed[0] = '\0';
@@ -176,6 +192,7 @@ static void scripts_loaded(void *user, struct script *script, int64_t microsecon
     note_result(router, "ok", microseconds);
     take_settings(router);
     tell_health(router);
+    router->scripts.taking = clock_steady() - began;
     router_swap_scripts(router);
 }
 
@@ -189,6 +206,7 @@ static void scripts_failed(void *user, const struct fault *fault)
     router->metrics.reload_failures++;
     note_result(router, "failed", 0);
     tell_health(router);
+    settle(router);
 }
 
 static void scripts_mended(void *user)
@@ -199,6 +217,7 @@ static void scripts_mended(void *user)
     log_write(LOG_INFO, "reload_mended", NULL,
               "%s has again what runs already: nothing is loaded anew", router->settings->scripts);
     tell_health(router);
+    settle(router);
 }
 
 static void scripts_blind(void *user, const char *why)
@@ -214,12 +233,21 @@ static void scripts_blind(void *user, const char *why)
         log_write(LOG_INFO, "scripts_watched", NULL, "the scripts are watched again");
 }
 
-void router_reload(struct router *router)
+void router_on_settled(struct router *router, void (*settled)(void *user), void *user)
+{
+    router->scripts.settled = settled;
+    router->scripts.settled_user = user;
+}
+
+bool router_reload(struct router *router)
 {
     if (router->failed)
         failed_reopen(router->failed);
-    if (router->scripts.reload)
-        reload_now(router->scripts.reload);
+    if (!router->scripts.reload)
+        return false;
+    router->scripts.asked = true;
+    reload_now(router->scripts.reload);
+    return true;
 }
 
 // ---- life ----

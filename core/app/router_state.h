@@ -35,6 +35,10 @@ struct reloading {
     const char *result;     // of the last reload: "ok", "failed", "mended"; NULL: there was none
     int64_t at;             // when that was
     int64_t took;           // microseconds
+    int64_t taking;         // nanoseconds that the loop took for what is to be swapped in
+    bool asked;             // by router_reload, and not settled yet
+    void (*settled)(void *user);
+    void *settled_user;
     char blind[HEALTH_SENTENCE];       // why changes may go unseen; "": they do not
     char failed[HEALTH_SENTENCE];      // why the newest scripts do not run; "": they do
     char unpublished[HEALTH_SENTENCE]; // which script gets no rows; "": none

@@ -42,12 +42,21 @@ static void on_life(uv_timer_t *handle)
     tell_status(serve);
 }
 
+// Who reloads by the service manager finds the new scripts running, or STATUS= with what is wrong with them.
+static void on_reloaded(void *user)
+{
+    struct serve *serve = user;
+    tell_status(serve);
+    notify_ready(&serve->notify);
+}
+
 static void start_life(struct serve *serve)
 {
     uint64_t interval = STATUS_TIME, half = (uint64_t)serve->notify.watchdog / 2;
     if (half > 0 && half < interval)
         interval = half;
     notify_ready(&serve->notify);
+    router_on_settled(serve->router, on_reloaded, serve);
     uv_timer_init(&serve->loop, &serve->life);
     if (serve->notify.fd >= 0)
         uv_timer_start(&serve->life, on_life, 0, interval);
@@ -60,10 +69,8 @@ static void on_reload(uv_signal_t *handle, int number)
     struct serve *serve = container_of(handle, struct serve, reload);
     if (!serve->router)
         return;
-    notify_reloading(&serve->notify);
-    router_reload(serve->router);
-    notify_ready(&serve->notify);
-    tell_status(serve);
+    if (router_reload(serve->router))
+        notify_reloading(&serve->notify);
 }
 
 static void on_status(uv_signal_t *handle, int number)

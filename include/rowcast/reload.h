@@ -45,6 +45,9 @@ struct reload *reload_new(uv_loop_t *loop, const struct reload_config *config,
 // Loads, whatever lies there. What is being loaded already does not count.
 void reload_now(struct reload *reload);
 
+// Whether the outcome of a reload_now is still to come. In a callback: of a later one. NULL is fine: it is not.
+bool reload_is_asked(const struct reload *reload);
+
 // Another thread frees it: a large heap takes its time. NULL is fine.
 void reload_discard(uv_loop_t *loop, struct script *script);
 

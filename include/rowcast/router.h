@@ -18,7 +18,11 @@ int router_start(struct router **router, uv_loop_t *loop, const struct settings 
                  struct fault *fault);
 
 // Loads the script folder anew and swaps it in, or keeps the old one and says why in log and /ready.
-void router_reload(struct router *router);
+// False: it drains, and nothing is loaded any more.
+bool router_reload(struct router *router);
+// `settled` is called when all that router_reload was called for has come to its end: the new scripts run, or cannot be
+// loaded. A draining router does not call it.
+void router_on_settled(struct router *router, void (*settled)(void *user), void *user);
 
 // One log line with what it has: clients, topics, history, memory, health.
 void router_log_status(const struct router *router);

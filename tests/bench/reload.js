@@ -65,6 +65,7 @@ async function reload(owner, { say }) {
     const rate = (arrivals.length * 1000) / (arrivals.at(-1) - arrivals[0]);
     say(`reload: ${SCRIPTS} scripts, ${RELOADS} times, under ${rate.toFixed(0)} transactions a second`);
     say(`  reading and loading, ms          ${told(reloads.map(({ took_us: took }) => took / 1000))}`);
+    say(`  the loop stood still for, ms     ${told(reloads.map(({ paused_us: paused }) => paused / 1000))}`);
     say(`  longest silence around it, ms    ${told(around.map((from) => longestGap(arrivals, from)))}`);
     say(`  longest silence without, ms      ${told(without.map((from) => longestGap(arrivals, from)))}`);
     say(`  memory of the VM, KiB            ${(state.lua_memory_bytes / 1024).toFixed(0)}`);

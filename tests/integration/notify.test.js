@@ -56,16 +56,41 @@ describe('a service manager', () => {
 
         rowcast.signal('SIGHUP');
         const reloading = await manager.told(/^RELOADING=1 MONOTONIC_USEC=\d+$/);
-        await manager.told(/^READY=1$/, reloading);
+        const again = await manager.told(/^READY=1$/, reloading);
         writeFiles(scripts, { 'tables/votes.lua': 'return {' });
         rowcast.signal('SIGHUP');
-        await manager.told(/^STATUS=degraded; clients: 1; .*votes\.lua:1: /, reloading);
+        const failed = await manager.told(/^STATUS=degraded; clients: 1; .*votes\.lua:1: /, reloading);
+        await manager.told(/^READY=1$/, failed);
+        assert.ok(failed > again);
 
         rowcast.signal('SIGTERM');
         await rowcast.expectExit(0);
         const stopping = await manager.told(/^STOPPING=1$/);
         assert.ok(stopping > reloading);
         assert.equal(manager.count(/^STOPPING/), 1);
+    });
+
+    // The folder is looked at again after a script that takes its time, so that READY=1 has something to be early for.
+    it('is told that it serves again when the new scripts run or are refused, not before', async (t) => {
+        const manager = await Manager.start(t);
+        const long = (line) => ({ 'tables/a.lua': `for i = 1, 4000000 do end ${line}` });
+        const scripts = scriptFolder(t, { files: long('return {}') });
+        const rowcast = await serve(t, { scripts, env: { NOTIFY_SOCKET: manager.socket } });
+        let from = await manager.told(/^READY=1$/);
+        for (const [line, outcome, results] of [
+            ['return { insert = function() end }', 'reloaded', ['ok']],
+            ['return {', 'reload_failed', ['failed']],
+            ['return { insert = function() end }', 'reload_mended', ['mended', 'ok']], // as the change or the signal is first
+        ]) {
+            writeFiles(scripts, long(line));
+            rowcast.signal('SIGHUP');
+            from = await manager.told(/^RELOADING=1/, from);
+            from = await manager.told(/^READY=1$/, from);
+            const { last_reload: last } = (await rowcast.status()).scripts;
+            assert.ok(results.includes(last.result), `${outcome}: ${JSON.stringify(last)}`);
+        }
+        assert.equal(manager.count(/^RELOADING=1/), 3);
+        assert.equal(manager.count(/^READY=1$/), 4);
     });
 
     it('gets signs of life while the brain lives, and none of one that is stuck', async (t) => {
