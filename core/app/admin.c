@@ -21,7 +21,6 @@ struct admin {
     void *user;
     atomic_uint open; // WebSockets, of which there are none
     struct traffic traffic;
-    listener_quiet quiet;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
     uv_timer_t tick;
@@ -135,7 +134,7 @@ int admin_start(struct admin **result, uv_loop_t *loop, const struct admin_confi
     admin->port = bindings.port;
     for (int i = 0; i < bindings.count; i++)
         admin->listeners[admin->listener_count++] =
-            listener_new(loop, sockets[i], &admin->quiet, on_accepted, admin);
+            listener_new(loop, sockets[i], on_accepted, admin);
     *result = admin;
     return 0;
 }

@@ -287,6 +287,11 @@ const char *delivery_held(const struct delivery *delivery)
     return delivery->waiting_count > 0 ? delivery->held : NULL;
 }
 
+const struct transaction *delivery_held_transaction(const struct delivery *delivery)
+{
+    return delivery->waiting_count > 0 ? delivery->waiting[0] : NULL;
+}
+
 void delivery_tick(struct delivery *delivery, int64_t now)
 {
     failures_tick(&delivery->failures, now);

@@ -80,12 +80,35 @@ static void set_held(struct router *router, const char *sentence)
     router_publish_health(router);
 }
 
+// The fields `lsn` and `id` of a log line.
+struct place {
+    char lsn[24], id[EVENT_ID_TEXT_SIZE];
+};
+
+static struct place place_of(uint64_t lsn, const struct event_id *id)
+{
+    struct place place;
+    snprintf(place.lsn, sizeof place.lsn, "%X/%X", (unsigned)(lsn >> 32), (unsigned)lsn);
+    event_id_text(id, place.id);
+    return place;
+}
+
+static void log_held(const struct router *router, const char *before)
+{
+    const struct transaction *transaction = delivery_held_transaction(router->delivery);
+    struct event_id id = source_event_id(&router->identity, transaction);
+    struct place place = place_of(transaction->lsn, &id);
+    log_write(LOG_ERROR, "stream_held",
+              LOG_FIELDS(LOG_TEXT("lsn", place.lsn), LOG_NUMBER("xid", transaction->xid),
+                         LOG_TEXT("id", place.id)),
+              "%s%s", before, delivery_held(router->delivery));
+}
+
 // What is in the history is served; what comes behind the failing transaction waits.
 static void hold(struct router *router)
 {
-    const char *sentence = delivery_held(router->delivery);
-    set_held(router, sentence);
-    log_write(LOG_ERROR, "stream_held", NULL, "%s", sentence);
+    set_held(router, delivery_held(router->delivery));
+    log_held(router, "");
     postgres_source_hold(router->postgres, true);
     pause_source(router);
     open_to_clients(router);
@@ -110,28 +133,36 @@ static void take_transaction(void *user, struct transaction *transaction)
     router_swap_scripts(router);
 }
 
+static void log_reset(const struct router *router, const struct source_identity *identity,
+                      const struct event_id *start)
+{
+    struct place place = place_of(identity->lsn, start);
+    log_write(LOG_WARN, "stream_reset",
+              LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server)),
+                         LOG_TEXT("lsn", place.lsn), LOG_TEXT("id", place.id)),
+              "the stream does not go on from where it was: %s; every subscriber is told to "
+              "fetch its state anew",
+              identity->gap);
+}
+
 // ---- the source ----
 
 static void source_started(void *user, const struct source_identity *identity)
 {
     struct router *router = user;
     bool begun = router->identity.epoch == identity->epoch;
+    struct event_id start = {.epoch = identity->epoch,
+                             .timeline = lineage_at(&identity->lineage, identity->lsn),
+                             .lsn = identity->lsn,
+                             .change = EVENT_ID_LAST_CHANGE,
+                             .emit = EVENT_ID_LAST_EMIT};
     if (identity->gap)
-        log_write(LOG_WARN, "stream_reset",
-                  LOG_FIELDS(LOG_NUMBER("connections", server_connections(router->server))),
-                  "the stream does not go on from where it was: %s; every subscriber is told to "
-                  "fetch its state anew",
-                  identity->gap);
+        log_reset(router, identity, &start);
     if (!begun || identity->gap) {
         delivery_forget(router->delivery);
         router->within = false;
         set_held(router, NULL);
         router_swap_scripts(router);
-        struct event_id start = {.epoch = identity->epoch,
-                                 .timeline = lineage_at(&identity->lineage, identity->lsn),
-                                 .lsn = identity->lsn,
-                                 .change = EVENT_ID_LAST_CHANGE,
-                                 .emit = EVENT_ID_LAST_EMIT};
         history_start(router->history, &start);
     }
     history_follow(router->history, &identity->lineage);
@@ -423,7 +454,7 @@ void router_try_again(struct router *router)
         return;
     }
     set_held(router, delivery_held(router->delivery));
-    log_write(LOG_ERROR, "stream_held", NULL, "still, %s", delivery_held(router->delivery));
+    log_held(router, "still, ");
 }
 
 static int start_server(struct router *router, struct fault *fault)

@@ -16,14 +16,12 @@
 #define ACCEPTS_A_TURN 128 // then the connections have their turn
 #define REFUSALS_A_TURN 16
 #define ACCEPTS_AT_THE_END 8192 // more than a backlog holds: even a flood ends
-#define QUIET_TIME 60000        // milliseconds between two log lines
 
 struct listener {
     uv_poll_t poll;
     int socket;
     int spare; // a descriptor to give up where there is no other, -1: none
     bool resting;
-    listener_quiet *quiet_until;
     listener_accepted *accepted;
     void *user;
 };
@@ -80,14 +78,9 @@ static void turn_away(struct listener *listener)
     }
 }
 
-static void note_failure(struct listener *listener, int error)
+static void note_failure(int error)
 {
-    uint64_t now = uv_now(listener->poll.loop);
-    unsigned long long until = atomic_load(listener->quiet_until);
-
-    // Of several threads that see it at once, one says so.
-    if (now < until ||
-        !atomic_compare_exchange_strong(listener->quiet_until, &until, now + QUIET_TIME))
+    if (!log_says(LOG_WARN, "accept_failed", NULL))
         return;
     log_write(LOG_WARN, "accept_failed", LOG_FIELDS(LOG_TEXT("error", strerror(-error))),
               "cannot accept connections: %s; newcomers are turned away until others leave (see "
@@ -107,7 +100,7 @@ static bool accept_next(struct listener *listener)
     if (is_passing(fd))
         return true;
     if (fd != -EAGAIN && fd != -EWOULDBLOCK) {
-        note_failure(listener, fd);
+        note_failure(fd);
         turn_away(listener);
     }
     return false;
@@ -123,14 +116,12 @@ static void on_ready(uv_poll_t *poll, int status, int events)
         ;
 }
 
-struct listener *listener_new(uv_loop_t *loop, int socket, listener_quiet *quiet,
-                              listener_accepted *accepted, void *user)
+struct listener *listener_new(uv_loop_t *loop, int socket, listener_accepted *accepted, void *user)
 {
     struct listener *listener = memory_new(sizeof *listener);
 
     listener->socket = socket;
     listener->spare = open_spare();
-    listener->quiet_until = quiet;
     listener->accepted = accepted;
     listener->user = user;
     // The socket is new and ours, so neither has a reason to fail.

@@ -40,7 +40,6 @@ struct server {
     uint32_t connections;
     atomic_uint open; // the workers' count, for their bound
     struct quota quota;
-    listener_quiet quiet;
     int port;
     char **paths, **protocols, **origins; // origins: NULL for any
     struct network *trusted;
@@ -463,10 +462,8 @@ static int start_workers(struct server *server, const struct server_config *conf
                          const struct bindings *bindings, struct fault *fault)
 {
     for (uint32_t i = 0; i < server->workers; i++) {
-        struct worker_config worker = {.number = i,
-                                       .hall = hall_config_of(server, config),
-                                       .reports = server->inbox,
-                                       .quiet = &server->quiet};
+        struct worker_config worker = {
+            .number = i, .hall = hall_config_of(server, config), .reports = server->inbox};
         worker.hall.traffic = &server->hands[i].traffic;
         worker.ledger = server->hands[i].ledger;
         if (open_sockets(&worker, bindings, fault) < 0)

@@ -522,7 +522,7 @@ static void init_loop(struct worker *worker, const struct worker_config *config)
     worker->inbox = mailbox_new(&worker->loop, sizeof(struct order), on_orders, worker);
     for (int i = 0; i < config->socket_count; i++)
         worker->listeners[worker->listener_count++] =
-            listener_new(&worker->loop, config->sockets[i], config->quiet, on_accepted, worker);
+            listener_new(&worker->loop, config->sockets[i], on_accepted, worker);
 }
 
 static void worker_free(struct worker *worker)

@@ -57,6 +57,7 @@ void delivery_forget(struct delivery *delivery);
 
 // The sentence that says what is held and why; NULL: nothing is.
 const char *delivery_held(const struct delivery *delivery);
+const struct transaction *delivery_held_transaction(const struct delivery *delivery);
 
 // Once a second: tells how many failures were only counted.
 void delivery_tick(struct delivery *delivery, int64_t now);

@@ -4,20 +4,14 @@
 #ifndef ROWCAST_LISTENER_H
 #define ROWCAST_LISTENER_H
 
-#include <stdatomic.h>
 #include <uv.h>
 
 struct listener;
 
 typedef void listener_accepted(void *user, int socket); // takes over the socket
 
-// Until when (of the loops' clock) failures are not logged again: zeroed, one for all listeners of a
-// process, on whatever threads they are.
-typedef atomic_ullong listener_quiet;
-
-// Takes over the listening socket. `quiet` must outlive it.
-struct listener *listener_new(uv_loop_t *loop, int socket, listener_quiet *quiet,
-                              listener_accepted *accepted, void *user);
+// Takes over the listening socket.
+struct listener *listener_new(uv_loop_t *loop, int socket, listener_accepted *accepted, void *user);
 
 // To be called now and then: takes up accepting again where it had to be given up.
 void listener_retry(struct listener *listener);

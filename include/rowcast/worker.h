@@ -25,7 +25,6 @@ struct worker_config {
     int sockets[BINDINGS_MAX]; // listening, taken over
     int socket_count;
     struct mailbox *reports; // of struct report
-    listener_quiet *quiet;   // see listener.h
     struct ledger *ledger;   // it notes what it hands on; outlives it
 };
 

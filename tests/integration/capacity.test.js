@@ -4,7 +4,10 @@
 
 const assert = require('node:assert/strict');
 const { spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
 const { describe, it } = require('node:test');
+const { until } = require('./lib/expect.js');
 const { serve, environment, BINARY, ROOT } = require('./lib/rowcast.js');
 
 // Runs it under limits of descriptors, which this process does not have.
@@ -32,6 +35,30 @@ describe('file descriptors', () => {
         const rowcast = await serve(t, { args: ['--max-connections', '10000000'] });
         const { message } = await rowcast.logged('capacity_low', { limit: 'files' });
         assert.match(message, /ulimit -n 10000064/);
+    });
+});
+
+describe('a router without a free descriptor', () => {
+    it('turns newcomers away, says so, and counts the lines that it leaves out', async (t) => {
+        const rowcast = await serve(t);
+        const { pid } = rowcast.child;
+        const client = await rowcast.connect();
+        await until('lines are counted', async () => (await rowcast.status()).uptime_seconds >= 2);
+        const { length: open } = fs.readdirSync(`/proc/${pid}/fd`);
+        assert.equal(spawnSync('prlimit', ['--pid', pid, `--nofile=${open + 5}:`]).status, 0);
+        let turnedAway = 0;
+        for (let i = 0; i < 60; i++) {
+            const guest = net.connect(rowcast.port, '127.0.0.1').on('error', () => {});
+            rowcast.guests.push(guest.on('close', () => turnedAway++).resume());
+        }
+        await until('some are turned away', () => turnedAway >= 12);
+        const { error } = await rowcast.logged('accept_failed');
+        assert.match(error, /Too many open files/);
+        const { count } = await rowcast.logged('repeated', { of: 'accept_failed' });
+        const lines = rowcast.lines('accept_failed').length;
+        assert.ok(lines <= 3 * 2 && count > 0, `${lines} lines, ${count} left out`);
+        client.send({ action: 'ping' });
+        await client.expect({ type: 'pong' });
     });
 });
 

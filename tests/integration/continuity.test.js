@@ -26,9 +26,11 @@ async function answerTo(rowcast, since) {
 // Who is connected is told, before anything new, and from where it goes on; old ids are refused with the reason. A router that
 // knows nothing of all that refuses them too.
 async function expectReset({ rowcast, client }, database, old, reason) {
-    await rowcast.logged('stream_reset');
+    const line = await rowcast.logged('stream_reset');
     await rowcast.ready();
     const { data } = await client.expect({ type: 'error', data: { code: 'stream_reset' } });
+    assert.ok(line.id <= data.id, `${line.id}, ${data.id}`); // what came meanwhile is not told of again
+    assert.match(line.lsn, /^[0-9A-F]+\/[0-9A-F]+$/);
     await database.sql(tradeOf('a', 1000));
     const [event] = await client.events(1);
     assert.deepEqual(costs([event]), [1000]);

@@ -213,7 +213,11 @@ describe('on_error = hold', () => {
 
         // A reload that does not mend it.
         await reload(rowcast, scripts, breaking('cost == 500 or cost == 1500'));
-        await rowcast.logged('stream_held', { message: /^still/ });
+        const still = await rowcast.logged('stream_held', { message: /^still/ });
+        const [begun] = rowcast.lines('stream_held');
+        assert.match(still.message, new RegExp(`LSN ${still.lsn} \\(xid ${still.xid}\\)`));
+        assert.deepEqual([begun.lsn, begun.xid, begun.id], [still.lsn, still.xid, still.id]);
+        assert.ok(begun.id > first.at(-1).id);
         await client.expectNothing();
 
         // One that mends this row, not the next one.

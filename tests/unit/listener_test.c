@@ -27,7 +27,6 @@ struct house {
     uv_loop_t loop;
     struct bindings bindings;
     struct listener *listener;
-    listener_quiet quiet;
     int accepted[MANY], count;
 };
 
@@ -48,7 +47,7 @@ static int set_up(void **state)
     assert_int_equal(
         bindings_find(&house->bindings, "127.0.0.1", 0, BINDINGS_ALONE, &advice, &fault), 0);
     house->listener = listener_new(&house->loop, bindings_listen(&house->bindings, 0, &fault),
-                                   &house->quiet, on_accepted, house);
+                                   on_accepted, house);
     *state = house;
     return 0;
 }
@@ -104,9 +103,8 @@ static void who_waits_at_the_end_is_let_in(void **state)
 
     listener_close(house->listener);
     assert_int_equal(house->count, 2);
-    house->listener =
-        listener_new(&house->loop, socket(AF_INET, SOCK_STREAM, 0), &house->quiet, on_accepted,
-                     house); // for the teardown
+    house->listener = listener_new(&house->loop, socket(AF_INET, SOCK_STREAM, 0), on_accepted,
+                                   house); // for the teardown
     close(a);
     close(b);
 }

@@ -227,10 +227,11 @@ exports.rows = [
     {
         id: 'D13',
         input: 'no descriptors left: 200 connections, room for 40',
-        answer: 'turned away, said once; those inside are served',
+        answer: 'turned away, said and counted; those inside are served',
         async run(wire) {
             const narrow = await wire.serve();
             const inside = await narrow.client();
+            await until('lines are counted', async () => (await narrow.rowcast.status()).uptime_seconds >= 2);
             kernel.limitDescriptors(narrow.pid, narrow.descriptors() + 40);
             const all = await Promise.all(Array.from({ length: 200 }, () => narrow.connect().catch(() => undefined)));
             await narrow.rowcast.logged('accept_failed');
@@ -249,8 +250,8 @@ exports.rows = [
                     () => false,
                 );
             await until('newcomers are served again', served);
-            assert.equal(narrow.rowcast.lines('accept_failed').length, 1);
-            return 'turned away, said once; those inside are served';
+            assert.ok((await narrow.rowcast.logged('repeated', { of: 'accept_failed' })).count > 100);
+            return 'turned away, said and counted; those inside are served';
         },
     },
     {
