@@ -10,8 +10,9 @@
 #include "rowcast/log.h"
 
 #define LSN_SIZE 24
-#define TABLES_FOLDER 7 // bytes of "tables/"
-#define LUA_ENDING 4    // bytes of ".lua"
+#define TABLES_FOLDER 7           // bytes of "tables/"
+#define LUA_ENDING 4              // bytes of ".lua"
+#define FACTS_MAX_SIZE (64 << 10) // of a section; a line of the log holds 8 KiB
 
 static void lsn_text(uint64_t lsn, char text[LSN_SIZE])
 {
@@ -98,6 +99,17 @@ static void id(struct buffer *out, const char *name, const struct event_id *valu
 }
 
 // ---- /status ----
+
+static void write_process(const struct status *status, struct buffer *out)
+{
+    text(out, "version", status->version);
+    text(out, "status", health_word(status->health));
+    time_of(out, "started_at", status->started);
+    seconds(out, "uptime_seconds", (status->now - status->started) / 1000);
+    number(out, "pid", (uint64_t)status->pid);
+    number(out, "port", (uint64_t)status->port);
+    known(out, "admin_port", status->admin_port > 0 ? status->admin_port : -1);
+}
 
 static void write_source(const struct status *status, struct buffer *out)
 {
@@ -229,8 +241,11 @@ static void write_difference(const struct comparison_difference *difference, str
     buffer_append_byte(out, '}');
 }
 
-static void write_shadow(const struct shadow_state *shadow, struct buffer *out)
+static void write_shadow(const struct status *status, struct buffer *out)
 {
+    const struct shadow_state *shadow = status->shadow;
+    if (!shadow)
+        return;
     const struct comparison *found = shadow->found;
     char hash[20];
     snprintf(hash, sizeof hash, "%016" PRIx64, shadow->hash);
@@ -275,31 +290,41 @@ static void write_clients(const struct status *status, struct buffer *out)
     number(out, "waiting", status->waiting);
     number(out, "behind", status->behind);
     buffer_append_byte(out, '}');
+    number(out, "topics", status->topics);
 }
+
+typedef void section(const struct status *status, struct buffer *out);
+
+static section *const sections[] = {write_process, write_source,  write_delivery, write_history,
+                                    write_clients, write_workers, write_scripts,  write_shadow};
+
+#define SECTIONS (sizeof sections / sizeof *sections)
 
 void status_write_json(const struct status *status, struct buffer *out)
 {
     begin(out, NULL, '{');
-    text(out, "version", status->version);
-    text(out, "status", health_word(status->health));
-    time_of(out, "started_at", status->started);
-    seconds(out, "uptime_seconds", (status->now - status->started) / 1000);
-    number(out, "pid", (uint64_t)status->pid);
-    number(out, "port", (uint64_t)status->port);
-    known(out, "admin_port", status->admin_port > 0 ? status->admin_port : -1);
-    write_source(status, out);
-    write_delivery(status, out);
-    write_history(status, out);
-    write_clients(status, out);
-    number(out, "topics", status->topics);
-    write_workers(status, out);
-    write_scripts(status, out);
-    if (status->shadow)
-        write_shadow(status->shadow, out);
+    for (size_t i = 0; i < SECTIONS; i++)
+        sections[i](status, out);
     buffer_append_text(out, "}\n");
 }
 
 // ---- the log ----
+
+static void log_sections(const struct status *status)
+{
+    struct buffer facts;
+    buffer_init(&facts, FACTS_MAX_SIZE);
+    for (size_t i = 0; i < SECTIONS; i++) {
+        buffer_clear(&facts);
+        begin(&facts, NULL, '{');
+        sections[i](status, &facts);
+        buffer_append(&facts, "}", 2); // and its NUL
+        if (facts.size > strlen("{}") + 1)
+            log_write(LOG_INFO, "status_facts", LOG_FIELDS(LOG_TEXT("facts", facts.bytes)),
+                      "of /status");
+    }
+    buffer_release(&facts);
+}
 
 void status_log(const struct status *status)
 {
@@ -336,4 +361,5 @@ void status_log(const struct status *status)
                          LOG_TEXT("source", status->health->source),
                          LOG_TEXT("scripts", status->health->scripts)),
               "%s", health_ready(status->health) ? "ready" : "not ready");
+    log_sections(status);
 }

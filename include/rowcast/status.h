@@ -79,6 +79,7 @@ struct status {
 };
 
 void status_write_json(const struct status *status, struct buffer *out);
+// A line of figures, then a line for each part of that JSON, cut where it is longer than the log's lines.
 void status_log(const struct status *status);
 
 #endif

@@ -213,9 +213,19 @@ describe('/status', () => {
             [line.connections, line.subscriptions, line.topics, line.history_events, line.admin_port, line.source],
             [1, 1, status.topics, status.history.events, rowcast.adminPort, 'ok'],
         );
+        await rowcast.logged('status_facts', {}, 7); // without a shadow
+        const facts = Object.assign({}, ...rowcast.lines('status_facts').map((line) => JSON.parse(line.facts)));
+        assert.deepEqual(shape(facts), shape(status));
+        assert.deepEqual([facts.version, facts.port, facts.source.slot], [status.version, status.port, status.source.slot]);
         await client.expectNothing();
     });
 });
+
+// The names of all members, as paths.
+function shape(value, at = '') {
+    if (value === null || typeof value !== 'object') return [at];
+    return Object.entries(value).flatMap(([name, member]) => shape(member, `${at}/${name}`)).sort();
+}
 
 // What `promtool check metrics` looks at, and the text format itself.
 function lint(text) {
