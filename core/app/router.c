@@ -212,14 +212,31 @@ static void source_passed(void *user, uint64_t lsn)
     history_advance(router->history, lsn);
 }
 
+static bool is_told(const struct router *router, const struct fault *fault)
+{
+    return !router->health.source_ok &&
+           strncmp(router->health.source, fault->text, HEALTH_SENTENCE - 1) == 0;
+}
+
 static void source_lost(void *user, const struct fault *fault)
 {
     struct router *router = user;
-    if (!router->health.source_ok &&
-        strncmp(router->health.source, fault->text, HEALTH_SENTENCE - 1) == 0)
-        return; // said already
+    if (is_told(router, fault))
+        return;
     log_write(LOG_WARN, "source_lost", NULL, "%s", fault->text);
     set_source_away(router, fault);
+}
+
+static void tell_failure(struct router *router, const struct fault *fault)
+{
+    log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
+    set_source_away(router, fault);
+}
+
+static void end_with(struct router *router, const struct fault *fault)
+{
+    router->exit_code = fault->code;
+    router_drain(router);
 }
 
 static void source_ended(void *user, const struct fault *fault)
@@ -230,13 +247,10 @@ static void source_ended(void *user, const struct fault *fault)
                   "the recorded rows are at their end; clients stay connected");
         return;
     }
-    log_write(LOG_ERROR, "source_failed", NULL, "%s", fault->text);
-    set_source_away(router, fault);
-    bool ends = fault->code == EXIT_CONFIGURATION || router->settings->no_retry;
-    if (!ends || !router->postgres)
-        return;
-    router->exit_code = fault->code; // no retry mends it, or none is wanted
-    router_drain(router);
+    tell_failure(router, fault);
+    // No retry mends it, or none is wanted.
+    if (router->postgres && (fault->code == EXIT_CONFIGURATION || router->settings->no_retry))
+        end_with(router, fault);
 }
 
 static const struct source_callbacks source_callbacks = {
@@ -269,7 +283,8 @@ static int set_up(struct router *router, const struct postgres_config *config, s
     FILE *out = open_memstream(&text, &size);
     int result = postgres_setup(config, tables, count, false, false, out, fault);
     fclose(out);
-    log_lines("setup", text);
+    if (result == 0 || !is_told(router, fault))
+        log_lines("setup", text);
     free(text);
     free(tables);
     return result;
@@ -443,8 +458,10 @@ static void on_tick(uv_timer_t *handle)
     delivery_tick(router->delivery, (int64_t)uv_now(router->loop));
     log_tick();
     struct fault fault;
-    if (router->waits_for_setup && !router->health.draining && start_postgres(router, &fault) != 0)
-        source_ended(router, &fault);
+    if (!router->waits_for_setup || router->health.draining || start_postgres(router, &fault) == 0)
+        return;
+    tell_failure(router, &fault);
+    end_with(router, &fault);
 }
 
 void router_try_again(struct router *router)

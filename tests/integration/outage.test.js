@@ -4,9 +4,11 @@
 
 const assert = require('node:assert/strict');
 const { describe, it, before } = require('node:test');
+const { setTimeout: sleep } = require('node:timers/promises');
 const { until, suite } = require('./lib/expect.js');
 const { serve, run, SCRIPTS } = require('./lib/rowcast.js');
 const { Database, start, complaint, tradeOf, tradesOf } = require('./lib/database.js');
+const { psql } = require('./lib/psql.js');
 const { Server } = require('./lib/server.js');
 const { ids, costs, range } = require('./lib/rows.js');
 
@@ -69,6 +71,20 @@ describe('a stream', () => {
             assert.deepEqual(costs(await client.events(1)), [2]);
             await client.expectNothing();
         });
+    });
+
+    it('that has to be set up first begins when the role has got its rights, which are told once', async (t) => {
+        const server = await Server.start(t);
+        const database = await Database.create(t, { server, setup: false });
+        await psql(server.url(), 'create role reader login');
+        const settings = { ...database.settings, DATABASE_URL: server.url(database.name, 'reader'), ROWCAST_SETUP: 'on' };
+        const rowcast = await serve(t, { database: { settings } });
+        const told = await rowcast.logged('setup', { message: /ALTER ROLE reader REPLICATION/ });
+        await sleep(2500); // it tries each second
+        assert.deepEqual(rowcast.lines('setup', { message: /ALTER ROLE reader REPLICATION/ }), [told]);
+        await psql(server.url(), 'alter role reader superuser');
+        await rowcast.logged('source_started');
+        await rowcast.ready();
     });
 
     describe('that is not tried again (--no-retry)', () => {
