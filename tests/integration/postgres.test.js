@@ -376,7 +376,7 @@ describe('ids', () => {
         for (const since of [theirs.id, await other.client.expectNothing()]) {
             const { recovered, reason, id } = await one.client.subscribe('a', { since });
             assert.deepEqual([recovered, reason], [false, 'stream_reset']);
-            assert.equal(await one.client.expectNothing(), id);
+            assert.ok((await one.client.expectNothing()) >= id); // it moves on with what others write
         }
         await here.sql(tradeOf('a', 3));
         assert.deepEqual(costs(await one.client.events(1)), [3]);
