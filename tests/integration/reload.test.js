@@ -167,11 +167,12 @@ class Crowd {
     }
 }
 
-// Commits transactions of three rows, one behind the other, until the table `stop` is there: on its own.
+// Commits transactions of three rows, one behind the other, until the table `stop` is there: on its own. Not more of them than this
+// one process can read for all clients, or it would not get round to asking the router anything.
 const WRITER = `do $$ declare n int := 0; begin loop
     insert into trades (market_id, user_wallet, trade_type, outcome, shares, cost)
         select 'a', 'w', 'buy', true, 1, n + k from generate_series(1, 3) k;
-    commit; n := n + 3; perform pg_sleep(${LONG ? 0.5 : 0.05});
+    commit; n := n + 3; perform pg_sleep(${LONG ? 2 : 0.05});
     exit when exists (select from pg_class where relname = 'stop');
 end loop; end $$`;
 
