@@ -262,12 +262,12 @@ static const struct change *choose(const struct transaction *transaction, struct
     int rank = 0;
     for (uint32_t i = 0; i < transaction->change_count; i++) {
         const struct change *change = &transaction->changes[i];
-        int own = 1;
+        size_t count;
         if (!change->relation || !script_handler(script, change, place, sizeof place, &file))
             continue;
-        for (size_t event = 0; event < outcome->event_count; event++)
-            own = outcome->events[event].change == change->index ? 2 : own;
-        own = outcome_failure_of(outcome, change->index) ? 3 : own;
+        int own = outcome_failure_of(outcome, change->index)                  ? 3
+                  : outcome_events_of(outcome, change->index, &count) != NULL ? 2
+                                                                              : 1;
         if (own > rank)
             chosen = change;
         rank = own > rank ? own : rank;

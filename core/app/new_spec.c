@@ -77,21 +77,18 @@ static void append_call(struct buffer *out, const struct change *change, size_t 
 
 static void append_expectations(struct buffer *out, const struct outcome *outcome, uint32_t change)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < outcome->event_count; i++)
-        count += outcome->events[i].change == change;
+    size_t count;
+    const struct outcome_event *events = outcome_events_of(outcome, change, &count);
     if (outcome_failure_of(outcome, change)) {
         buffer_append_text(out, "    -- It failed. Say here what it should make of the row.\n"
                                 "    assert.equal(\"table\", type(events))\n");
         return;
     }
     buffer_append_format(out, "    assert.equal(%zu, #events)\n", count);
-    for (size_t i = 0, number = 0; i < outcome->event_count; i++) {
-        if (outcome->events[i].change != change)
-            continue;
+    for (size_t i = 0; i < count; i++) {
         buffer_append_text(out, "    assert.equal(");
-        lualiteral_append_string(out, outcome->events[i].type, strlen(outcome->events[i].type));
-        buffer_append_format(out, ", events[%zu].type)\n", ++number);
+        lualiteral_append_string(out, events[i].type, strlen(events[i].type));
+        buffer_append_format(out, ", events[%zu].type)\n", i + 1);
     }
 }
 

@@ -75,12 +75,40 @@ void outcome_release(struct outcome *outcome)
     *outcome = (struct outcome){0};
 }
 
+// The first event of the change, or of one behind it.
+static size_t find_event(const struct outcome *outcome, uint64_t change)
+{
+    size_t low = 0, high = outcome->event_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (outcome->events[middle].change < change)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct outcome_event *outcome_events_of(const struct outcome *outcome, uint32_t change,
+                                        size_t *count)
+{
+    size_t first = find_event(outcome, change);
+    *count = find_event(outcome, (uint64_t)change + 1) - first;
+    return *count > 0 ? &outcome->events[first] : NULL;
+}
+
+static int by_change(const void *key, const void *item)
+{
+    uint32_t change = *(const uint32_t *)key;
+    uint32_t other = ((const struct outcome_failure *)item)->change;
+    return change < other ? -1 : change > other;
+}
+
 const struct outcome_failure *outcome_failure_of(const struct outcome *outcome, uint32_t change)
 {
-    for (size_t i = 0; i < outcome->failure_count; i++)
-        if (outcome->failures[i].change == change)
-            return &outcome->failures[i];
-    return NULL;
+    return outcome->failure_count == 0 ? NULL
+                                       : bsearch(&change, outcome->failures, outcome->failure_count,
+                                                 sizeof *outcome->failures, by_change);
 }
 
 void outcome_append_row(struct buffer *text, const struct transaction *transaction,

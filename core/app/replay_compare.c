@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How the events of two script folders differ.
+#include <stdlib.h>
 #include <string.h>
 
+#include "rowcast/memory.h"
 #include "rowcast/replay.h"
 
 #define PATH_SIZE 1024
@@ -51,22 +53,69 @@ static bool append_key(char path[PATH_SIZE], const char *outer, struct jsontext 
 static void compare_values(FILE *out, const char *path, struct jsontext before,
                            struct jsontext after);
 
+struct member {
+    struct jsontext key, value;
+};
+
+// The members of an object by key, so that each finds the other one's at once.
+struct members {
+    struct member *items;
+    size_t count;
+};
+
+static int by_key(const void *left, const void *right)
+{
+    const struct jsontext *one = left, *other = right; // a member begins with its key
+    size_t size = one->size < other->size ? one->size : other->size;
+    int order = memcmp(one->at, other->at, size);
+    return order != 0 ? order : one->size < other->size ? -1 : one->size > other->size;
+}
+
+static void sort_members(struct members *members, struct jsontext object)
+{
+    struct jsontext_walk walk;
+    size_t capacity = 0;
+    *members = (struct members){0};
+    jsontext_walk(&walk, object);
+    while (jsontext_next(&walk)) {
+        if (members->count == capacity) {
+            capacity = capacity ? 2 * capacity : 16;
+            members->items = memory_resize(members->items, capacity * sizeof *members->items);
+        }
+        members->items[members->count++] = (struct member){walk.key, walk.value};
+    }
+    if (members->count > 1)
+        qsort(members->items, members->count, sizeof *members->items, by_key);
+}
+
+static const struct member *find_member(const struct members *members, struct jsontext key)
+{
+    return members->count == 0
+               ? NULL
+               : bsearch(&key, members->items, members->count, sizeof *members->items, by_key);
+}
+
 static void compare_objects(FILE *out, const char *outer, struct jsontext before,
                             struct jsontext after)
 {
     char path[PATH_SIZE];
     struct jsontext_walk walk;
-    struct jsontext other;
+    struct members left, right;
+    const struct member *other;
+    sort_members(&left, before);
+    sort_members(&right, after);
     jsontext_walk(&walk, before);
     while (jsontext_next(&walk) && append_key(path, outer, walk.key))
-        if (jsontext_member(after, walk.key, &other))
-            compare_values(out, path, walk.value, other);
+        if ((other = find_member(&right, walk.key)))
+            compare_values(out, path, walk.value, other->value);
         else
             print_value(out, '-', path, walk.value);
     jsontext_walk(&walk, after);
     while (jsontext_next(&walk) && append_key(path, outer, walk.key))
-        if (!jsontext_member(before, walk.key, &other))
+        if (!find_member(&left, walk.key))
             print_value(out, '+', path, walk.value);
+    free(left.items);
+    free(right.items);
 }
 
 static void compare_arrays(FILE *out, const char *outer, struct jsontext before,
@@ -128,17 +177,51 @@ static void compare_pair(struct comparison *comparison, const struct outcome_eve
     compare_values(comparison->out, "", before->payload, after->payload);
 }
 
-// The first event of the same row and type that has no partner yet.
-static struct outcome_event *find_partner(const struct outcome *outcome,
-                                          const struct outcome_event *event)
+struct row_events {
+    struct outcome_event *first;
+    size_t count;
+};
+
+static struct row_events events_of(const struct outcome *outcome, uint32_t change)
 {
-    for (size_t i = 0; i < outcome->event_count; i++) {
-        struct outcome_event *other = &outcome->events[i];
-        if (!other->paired && other->change == event->change &&
-            strcmp(other->type, event->type) == 0)
-            return other;
+    struct row_events events;
+    events.first = outcome_events_of(outcome, change, &events.count);
+    return events;
+}
+
+static int by_type(const void *left, const void *right)
+{
+    const struct outcome_event *one = *(struct outcome_event *const *)left;
+    const struct outcome_event *other = *(struct outcome_event *const *)right;
+    int order = strcmp(one->type, other->type);
+    return order != 0 ? order : one < other ? -1 : one > other;
+}
+
+static struct outcome_event **sort_events(struct row_events events)
+{
+    struct outcome_event **sorted = memory_new((events.count + 1) * sizeof(struct outcome_event *));
+    for (size_t i = 0; i < events.count; i++)
+        sorted[i] = &events.first[i];
+    qsort(sorted, events.count, sizeof(struct outcome_event *), by_type);
+    return sorted;
+}
+
+// The first of a type to the first of it, the second to the second.
+static void pair(struct row_events before, struct row_events after)
+{
+    struct outcome_event **left = sort_events(before), **right = sort_events(after);
+    size_t i = 0, j = 0;
+    while (i < before.count && j < after.count) {
+        int order = strcmp(left[i]->type, right[j]->type);
+        if (order == 0) {
+            left[i]->partner = right[j];
+            right[j]->partner = left[i];
+        }
+        i += order <= 0;
+        j += order >= 0;
     }
-    return NULL;
+    free(left);
+    free(right);
 }
 
 // "path:line: message" without the folder and the traceback.
@@ -173,30 +256,25 @@ static void compare_failures(struct comparison *comparison, const struct outcome
     print_failure(comparison, '+', right);
 }
 
-static void compare_change(struct comparison *comparison, struct outcome *before,
-                           struct outcome *after)
+static void compare_change(struct comparison *comparison, const struct outcome *before,
+                           const struct outcome *after)
 {
-    uint32_t index = comparison->change->index;
+    struct row_events left = events_of(before, comparison->change->index);
+    struct row_events right = events_of(after, comparison->change->index);
     compare_failures(comparison, before, after);
-    for (size_t i = 0; i < before->event_count; i++) {
-        struct outcome_event *event = &before->events[i];
-        if (event->change != index)
-            continue;
+    pair(left, right);
+    for (size_t i = 0; i < left.count; i++) {
         comparison->difference->all_events++;
-        struct outcome_event *partner = find_partner(after, event);
-        if (!partner) {
-            print_whole(comparison, '-', event);
-            continue;
-        }
-        partner->paired = true;
-        compare_pair(comparison, event, partner);
+        if (left.first[i].partner)
+            compare_pair(comparison, &left.first[i], left.first[i].partner);
+        else
+            print_whole(comparison, '-', &left.first[i]);
     }
-    for (size_t i = 0; i < after->event_count; i++) {
-        const struct outcome_event *event = &after->events[i];
-        if (event->change != index || event->paired)
+    for (size_t i = 0; i < right.count; i++) {
+        if (right.first[i].partner)
             continue;
         comparison->difference->all_events++;
-        print_whole(comparison, '+', event);
+        print_whole(comparison, '+', &right.first[i]);
     }
 }
 

@@ -17,24 +17,13 @@ void replay_print_json(FILE *out, struct jsontext text)
         putc(text.at[i] == '\n' || text.at[i] == '\r' ? ' ' : text.at[i], out);
 }
 
-static void print_events(FILE *out, const struct outcome *outcome, uint32_t change)
+static void print_events(FILE *out, const struct outcome_event *events, size_t count)
 {
-    for (size_t i = 0; i < outcome->event_count; i++) {
-        const struct outcome_event *event = &outcome->events[i];
-        if (event->change != change)
-            continue;
-        fprintf(out, "  to %s: ", event->topics);
-        replay_print_json(out, event->payload);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "  to %s: ", events[i].topics);
+        replay_print_json(out, events[i].payload);
         putc('\n', out);
     }
-}
-
-static size_t count_events(const struct outcome *outcome, uint32_t change)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < outcome->event_count; i++)
-        count += outcome->events[i].change == change;
-    return count;
 }
 
 static void explain_change(FILE *out, struct script *script, const struct change *change,
@@ -43,7 +32,8 @@ static void explain_change(FILE *out, struct script *script, const struct change
     char place[PLACE_SIZE];
     const char *file;
     const struct outcome_failure *failure = outcome_failure_of(outcome, change->index);
-    size_t count = count_events(outcome, change->index);
+    size_t count;
+    const struct outcome_event *events = outcome_events_of(outcome, change->index, &count);
     if (!script_handler(script, change, place, sizeof place, &file)) {
         if (file)
             fprintf(out, "no event: %s has no %s\n", file, change_op_name(change->op));
@@ -56,7 +46,7 @@ static void explain_change(FILE *out, struct script *script, const struct change
     } else {
         fprintf(out, "%s made %zu event%s\n", place, count, count == 1 ? "" : "s");
     }
-    print_events(out, outcome, change->index);
+    print_events(out, events, count);
 }
 
 void replay_explain(FILE *out, struct script *script, const struct transaction *transaction,

@@ -12,8 +12,8 @@ struct outcome_event {
     uint32_t change;
     char *type, *topics; // "a, b"
     struct frame *frame;
-    struct jsontext payload; // in the frame
-    bool paired;             // room for who compares
+    struct jsontext payload;       // in the frame
+    struct outcome_event *partner; // room for who compares
 };
 
 struct outcome_failure {
@@ -35,6 +35,10 @@ void outcome_release(struct outcome *outcome);
 
 // The payload behind a frame's header.
 struct jsontext outcome_payload(const struct frame *frame);
+
+// The change's events, which stand beside each other: `*count` of them.
+struct outcome_event *outcome_events_of(const struct outcome *outcome, uint32_t change,
+                                        size_t *count);
 
 // The change's failure, or NULL.
 const struct outcome_failure *outcome_failure_of(const struct outcome *outcome, uint32_t change);
