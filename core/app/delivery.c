@@ -43,6 +43,7 @@ struct delivery *delivery_new(const struct delivery_config *config)
     struct delivery *delivery = memory_new(sizeof *delivery);
     delivery->config = *config;
     failures_init(&delivery->failures);
+    delivery->failures.spec = config->spec;
     return delivery;
 }
 

@@ -26,6 +26,13 @@ void failures_release(struct failures *failures)
     buffer_release(&failures->json);
 }
 
+// How to get the transaction as a spec.
+static char *advice(const struct failures *failures, const char *lsn)
+{
+    return failures->spec ? memory_format("as a spec: %s:%s", failures->spec, lsn)
+                          : memory_text("ROWCAST_FAILED=FILE keeps such rows, for a spec");
+}
+
 static void write_line(const struct failures *failures, const struct change *change,
                        const char *script, const char *message)
 {
@@ -36,14 +43,15 @@ static void write_line(const struct failures *failures, const struct change *cha
              (unsigned)transaction->lsn);
     buffer_init(&key, ROWKEY_MAX_SIZE);
     rowkey_append(&key, change);
-    char *key_text = memory_copy(key.bytes, key.size);
+    char *key_text = memory_copy(key.bytes, key.size), *spec = advice(failures, lsn);
     log_write(LOG_ERROR, "row_script_failed",
               LOG_FIELDS(LOG_TEXT("script", script),
                          LOG_TEXT("table", change->relation ? change->relation->name : ""),
                          LOG_TEXT("op", change_op_name(change->op)), LOG_TEXT("key", key_text),
                          LOG_TEXT("lsn", lsn), LOG_NUMBER("xid", transaction->xid),
                          LOG_NUMBER("change", change->index), LOG_TEXT("traceback", message)),
-              "%.*s; %s", (int)strcspn(message, "\n"), message, failures->consequence);
+              "%.*s; %s; %s", (int)strcspn(message, "\n"), message, failures->consequence, spec);
+    free(spec);
     free(key_text);
     buffer_release(&key);
 }

@@ -13,6 +13,7 @@
 
 #include "rowcast/clock.h"
 #include "rowcast/commands.h"
+#include "rowcast/lsn.h"
 #include "rowcast/memory.h"
 #include "rowcast/recorded.h"
 
@@ -178,31 +179,48 @@ static int run_table(const struct settings *settings, const char *name, struct f
     return result;
 }
 
-// ---- rowcast new spec --from FILE[:N] ----
+// ---- rowcast new spec --from FILE[:LINE|:LSN] ----
 
 struct search {
     const struct settings *settings;
     char *file;
-    long wanted; // line; 0: the last one
+    const char *place;   // as it was asked for; NULL: the last one
+    long wanted;         // line, or 0
+    uint64_t wanted_lsn; // where no line is wanted
     long first, line;
     struct transaction *found;
 };
 
-// "rows.jsonl:3", unless there is a file of that name.
+static bool take_place(struct search *search, const char *place)
+{
+    if (*place && strspn(place, "0123456789") == strlen(place)) {
+        search->wanted = strtol(place, NULL, 10);
+        return true;
+    }
+    return lsn_parse(place, &search->wanted_lsn) == 0;
+}
+
+// "rows.jsonl:3" or "rows.jsonl:0/16B3748", unless there is a file of that name.
 static void split(struct search *search, const char *from)
 {
     const char *colon = strrchr(from, ':');
-    bool numbered = colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1) &&
-                    access(from, F_OK) != 0;
-    search->file = numbered ? memory_copy(from, (size_t)(colon - from)) : memory_text(from);
-    search->wanted = numbered ? strtol(colon + 1, NULL, 10) : 0;
+    if (colon && access(from, F_OK) != 0 && take_place(search, colon + 1))
+        search->place = colon + 1;
+    search->file = search->place ? memory_copy(from, (size_t)(colon - from)) : memory_text(from);
+}
+
+static bool is_wanted(const struct search *search, const struct transaction *transaction)
+{
+    if (!search->place)
+        return true;
+    return search->wanted > 0 ? search->wanted >= search->first && search->wanted <= search->line
+                              : transaction->lsn == search->wanted_lsn;
 }
 
 static void take(void *user, struct transaction *transaction)
 {
     struct search *search = user;
-    bool wanted =
-        search->wanted == 0 || (search->wanted >= search->first && search->wanted <= search->line);
+    bool wanted = is_wanted(search, transaction);
     search->first = search->line + 1;
     if (!wanted) {
         transaction_free(transaction);
@@ -247,6 +265,9 @@ static int find_transaction(struct search *search, struct fault *fault)
     if (!search->found && search->wanted > 0)
         return fault_set(fault, EXIT_FAILED, "%s has no transaction in line %ld, but %ld lines.",
                          search->file, search->wanted, search->line);
+    if (!search->found && search->place)
+        return fault_set(fault, EXIT_FAILED, "%s has no transaction with LSN %s.", search->file,
+                         search->place);
     if (!search->found)
         return fault_set(fault, EXIT_FAILED, "%s has no transaction in it.", search->file);
     return 0;
@@ -281,8 +302,8 @@ static int write_spec(const struct search *search, const struct change *change,
     struct buffer text;
     const struct transaction *transaction = search->found;
     char *project = project_of(search->settings->scripts);
-    char *origin =
-        memory_format("%s:%ld", search->file, search->wanted ? search->wanted : search->line);
+    char *origin = search->place ? memory_format("%s:%s", search->file, search->place)
+                                 : memory_format("%s:%ld", search->file, search->line);
     char *path = memory_format("%sspec/tables/%s_%X_%X_%u_spec.lua", project,
                                new_short_name(change->relation), (unsigned)(transaction->lsn >> 32),
                                (unsigned)transaction->lsn, change->index);
@@ -324,7 +345,7 @@ static int run_spec(const struct settings *settings, const char *from, struct fa
     if (!from)
         return fault_set(fault, EXIT_WRONG_USAGE,
                          "rowcast new spec needs a file of recorded rows, such as the one of "
-                         "ROWCAST_FAILED: rowcast new spec --from FILE[:LINE].");
+                         "ROWCAST_FAILED: rowcast new spec --from FILE[:LINE|:LSN].");
     split(&search, from);
     int result = find_transaction(&search, fault);
     if (result == 0)
@@ -349,9 +370,9 @@ static int run(const struct settings *settings, const char *const *operands, con
     else if (strcmp(verb, "spec") == 0 && !operands[1])
         result = run_spec(settings, from, &fault);
     else
-        result =
-            fault_set(&fault, EXIT_WRONG_USAGE,
-                      "'rowcast new' is followed by table NAME, or by spec --from FILE[:LINE].");
+        result = fault_set(
+            &fault, EXIT_WRONG_USAGE,
+            "'rowcast new' is followed by table NAME, or by spec --from FILE[:LINE|:LSN].");
     return result == 0 ? EXIT_FINE : command_fail(&fault);
 }
 

@@ -557,13 +557,23 @@ static void on_format_failed(void *user, uint32_t format, const struct event *ev
     clients_fail_format(router->clients, format, event);
 }
 
+// What an operator copies out of the log.
+static char *spec_command(const struct settings *settings)
+{
+    return settings->failed ? memory_format("rowcast new spec --scripts %s --from %s",
+                                            settings->scripts, settings->failed)
+                            : NULL;
+}
+
 static void start_delivery(struct router *router)
 {
+    router->spec = spec_command(router->settings);
     struct delivery_config config = {.topics = &router->topics,
                                      .history = router->history,
                                      .formats = router->formats,
                                      .metrics = &router->metrics,
                                      .failed = router->failed,
+                                     .spec = router->spec,
                                      .hold = router->settings->on_error == ON_ERROR_HOLD};
     router->delivery = delivery_new(&config);
     delivery_set_script(router->delivery, router->script);
@@ -669,6 +679,7 @@ void router_free(struct router *router)
     if (!router)
         return;
     delivery_free(router->delivery);
+    free(router->spec);
     failed_close(router->failed);
     clients_free(router->clients);
     formats_free(router->formats);

@@ -57,6 +57,7 @@ struct router {
     struct snapshots *snapshots;
     struct postgres_pool *pool; // NULL: no snapshots
     struct failed *failed;      // NULL: no file for failed rows
+    char *spec;                 // the command for a spec of one of them; NULL likewise
     struct shadow *shadow;      // NULL: none
     struct overrun *overrun;
     struct delivery *delivery;

@@ -30,6 +30,7 @@ struct delivery_config {
     struct formats *formats;
     struct metrics *metrics; // rows, events and scripts are counted there
     struct failed *failed;   // where failing transactions are written; may be NULL
+    const char *spec;        // what makes a spec of one of them (failures.h); NULL where failed is
     bool hold;
 };
 

@@ -18,6 +18,8 @@ struct failures {
     struct floods floods;                  // by script and the line that raised
     const struct transaction *transaction; // the one under way
     const char *consequence;               // what follows from a failure in it
+    const char *
+        spec; // "rowcast new spec --from FILE", or NULL: no file keeps the rows; set after failures_init
     int64_t now;
     uint64_t before;    // total when it began
     char first[512];    // the sentence of its first failure

@@ -145,6 +145,25 @@ describe('rowcast new spec', () => {
         assert.equal(after.status, 0, after.said);
     });
 
+    for (const onError of ['skip', 'hold'])
+        it(`is the command that the log names, with on_error ${onError}`, async (t) => {
+            const project = new Project(t, { shipped: true, files: { 'tables/trades.lua': failing } });
+            const file = path.join(project.folder, 'failed.jsonl');
+            const env = { ROWCAST_FAILED: file, ROWCAST_ON_ERROR: onError };
+            const rowcast = await serve(t, { scripts: project.scripts, env });
+            rowcast.feed(...rows, transaction(4, trade('a', 8)));
+            const { message } = await rowcast.logged('row_script_failed', { key: 'id=7' });
+            if (onError === 'skip') await rowcast.logged('row_script_failed', { key: 'id=8' }); // which is the newer one
+            const [, command] = / as a spec: rowcast (.*)$/.exec(message);
+            const { code, stdout, stderr } = await run(command.split(' '));
+            assert.deepEqual([code, stderr], [0, '']);
+            assert.match(stdout, /spec\/tables\/trades_0_2_1_spec\.lua\n/);
+            assert.match(project.busted().said, /scripts\/tables\/trades\.lua:3: /);
+            fs.copyFileSync(path.join(ROOT, 'scripts/tables/trades.lua'), path.join(project.scripts, 'tables/trades.lua'));
+            const after = project.busted();
+            assert.equal(after.status, 0, after.said);
+        });
+
     it('of a row that is fine says what it makes', async (t) => {
         const project = new Project(t, { shipped: true });
         const file = path.join(project.folder, 'rows.jsonl');
@@ -171,6 +190,7 @@ describe('rowcast new spec', () => {
         };
         await says(file, /rows\.jsonl: line 2/);
         fs.writeFileSync(file, lines([transaction(1, insert('others', { id: 1 }))]));
+        await says(`${file}:0/9`, /no transaction with LSN 0\/9/);
         await says(`${file}:9`, /no transaction in line 9, but 1 lines/);
         await says(file, /No script in .* has a handler/);
         await says(`${file}.none`, /rows\.jsonl\.none cannot be opened/);

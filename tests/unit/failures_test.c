@@ -112,8 +112,19 @@ static void the_row_is_named(void **state)
         says(fixture, log, cases[i][1]);
         says(fixture, log, "\"table\":\"public.t\",\"op\":\"update\"");
         says(fixture, log, "\"lsn\":\"0/16B3748\",\"xid\":731,\"change\":3");
-        says(fixture, log, ": no; this row made no event");
+        says(fixture, log,
+             ": no; this row made no event; ROWCAST_FAILED=FILE keeps such rows, for a spec\"");
     }
+}
+
+static void the_command_for_a_spec_is_named(void **state)
+{
+    struct fixture *fixture = *state;
+    struct change change = row_change(&fixture->transaction->arena, "* ");
+    fixture->failures.spec = "rowcast new spec --from f.jsonl";
+    failures_begin(&fixture->failures, fixture->transaction, true, 0);
+    fail_with(fixture, &change, "t.lua:1: no", 1);
+    says(fixture, said(fixture), "; as a spec: rowcast new spec --from f.jsonl:0/16B3748\"");
 }
 
 static void each_line_that_raises_is_said_on_its_own(void **state)
@@ -176,6 +187,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_row_is_named, begin, end),
+        cmocka_unit_test_setup_teardown(the_command_for_a_spec_is_named, begin, end),
         cmocka_unit_test_setup_teardown(each_line_that_raises_is_said_on_its_own, begin, end),
         cmocka_unit_test_setup_teardown(many_places_are_few_lines, begin, end),
         cmocka_unit_test_setup_teardown(a_transaction_tells_all_of_its_failures, begin, end),
