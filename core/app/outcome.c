@@ -28,11 +28,17 @@ static char *join_topics(const struct script_event *event)
     return joined;
 }
 
+// For one more item. A list has room for a power of two of them.
+static void *make_room(void *items, size_t count, size_t size)
+{
+    bool full = (count & (count - 1)) == 0;
+    return full ? memory_resize(items, (count > 0 ? 2 * count : 1) * size) : items;
+}
+
 static void take_event(void *user, const struct script_event *event)
 {
     struct outcome *outcome = user;
-    outcome->events =
-        memory_resize(outcome->events, (outcome->event_count + 1) * sizeof *outcome->events);
+    outcome->events = make_room(outcome->events, outcome->event_count, sizeof *outcome->events);
     outcome->events[outcome->event_count++] =
         (struct outcome_event){.change = event->id.change,
                                .type = memory_copy(event->type, event->type_size),
@@ -47,7 +53,7 @@ static void take_failure(void *user, const struct change *change, const char *sc
     struct outcome *outcome = user;
     (void)script;
     outcome->failures =
-        memory_resize(outcome->failures, (outcome->failure_count + 1) * sizeof *outcome->failures);
+        make_room(outcome->failures, outcome->failure_count, sizeof *outcome->failures);
     outcome->failures[outcome->failure_count++] =
         (struct outcome_failure){change->index, memory_text(message)};
 }
