@@ -32,21 +32,23 @@ static void wait_for_connection(struct postgres_source *source, PostgresPollingS
     postgres_watch(source, status == PGRES_POLLING_READING ? UV_READABLE : UV_WRITABLE);
 }
 
-// What matters comes as an error too; the log is no place for libpq's own words.
-static void ignore_notice(void *unused, const PGresult *result)
+// All else that matters comes as an error, too; the log is no place for libpq's own words.
+static void take_notice(void *user, const PGresult *result)
 {
-    (void)unused;
-    (void)result;
+    struct postgres_source *source = user;
+    bool starts = source->state == POSTGRES_STARTING || source->state == POSTGRES_STREAMING;
+    source->skipped |= starts && postgres_is_skip(result);
 }
 
 static void start_connection(struct postgres_source *source)
 {
     source->state = POSTGRES_CONNECTING;
+    source->skipped = false;
     source->conn = PQconnectStartParams((const char *const *)source->resolved.keywords,
                                         (const char *const *)source->resolved.values, 0);
     postgres_wake(source, (uint64_t)conninfo_connect_milliseconds(&source->info));
     if (source->conn)
-        PQsetNoticeReceiver(source->conn, ignore_notice, NULL);
+        PQsetNoticeReceiver(source->conn, take_notice, source);
     bool bad = !source->conn || PQstatus(source->conn) == CONNECTION_BAD;
     wait_for_connection(source, bad ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING);
 }

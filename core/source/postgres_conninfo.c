@@ -11,7 +11,7 @@
 // The role's and the database's own settings would change how rows print.
 #define SESSION_SETTINGS                                                                           \
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c extra_float_digits=3 "          \
-    "-c bytea_output=hex"
+    "-c bytea_output=hex -c client_min_messages=warning"
 // Frees the slot soon after a router falls silent; the default of 60 s is the time to take over.
 #define WALSENDER_SETTINGS " -c wal_sender_timeout=5s"
 

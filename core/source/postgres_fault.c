@@ -56,7 +56,7 @@ static const char OTHER[] = "{where} answers: {said}.";
 static const char SLOT_TAKEN_IN_PASSING[] =
     "The replication slot \"{slot}\" in {where} is being read by another process. This "
     "instance stands by and takes over when that one ends.";
-static const char NO_PUBLICATION_THEN[] =
+const char POSTGRES_NO_PUBLICATION_THEN[] =
     "The publication \"{publication}\" did not exist yet, or does not any more, where the "
     "slot \"{slot}\" of {where} stands, and changes without it cannot be read. Skip them "
     "with: rowcast db setup. Clients are then told to fetch their state anew.";
@@ -143,7 +143,7 @@ static const struct rule result_rules[] = {
     {"42601", "\"IDENTIFY_SYSTEM\"",
      POOLER}, // it kept `replication` to itself: a plain session reads SQL only
     {"42704", "replication slot", POSTGRES_NO_SLOT},
-    {"42704", "publication", NO_PUBLICATION_THEN},
+    {"42704", "publication", POSTGRES_NO_PUBLICATION_THEN},
     {"42602", NULL, POSTGRES_SLOT_NAME},
     {"55000", "was not created in this database",
      "The replication slot \"{slot}\" belongs to another database than {where}. Choose "
@@ -412,4 +412,10 @@ int postgres_fault_query(struct fault *fault, const struct postgres_place *place
     if (strncmp(state, "42", 2) == 0 || strncmp(state, "22", 2) == 0)
         fault->code = EXIT_CONFIGURATION;
     return -1;
+}
+
+bool postgres_is_skip(const PGresult *notice)
+{
+    const char *state = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+    return state && strcmp(state, "55000") == 0;
 }

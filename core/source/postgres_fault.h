@@ -4,6 +4,7 @@
 #define ROWCAST_SOURCE_POSTGRES_FAULT_H
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 
 #include "postgres_conninfo.h"
 #include "postgres_service.h"
@@ -40,9 +41,14 @@ int postgres_fault_result(struct fault *fault, const struct postgres_place *plac
 int postgres_fault_query(struct fault *fault, const struct postgres_place *place,
                          const PGresult *result);
 
+// A server from 18 on warns that a change is left out, as there was no publication where it was made. Earlier ones
+// fail there, with 42704.
+bool postgres_is_skip(const PGresult *notice);
+
 // Sentences that are not answers to an error: what the checks before the start find.
 extern const char POSTGRES_WAL_LEVEL[], POSTGRES_STANDBY[], POSTGRES_NO_PUBLICATION[],
-    POSTGRES_NO_SLOT[], POSTGRES_SLOT_LOST[], POSTGRES_SLOT_DATABASE[], POSTGRES_SLOT_PHYSICAL[],
-    POSTGRES_SLOT_PLUGIN[], POSTGRES_SLOT_ACTIVE[], POSTGRES_SLOT_NAME[], POSTGRES_NO_REPLICATION[];
+    POSTGRES_NO_PUBLICATION_THEN[], POSTGRES_NO_SLOT[], POSTGRES_SLOT_LOST[],
+    POSTGRES_SLOT_DATABASE[], POSTGRES_SLOT_PHYSICAL[], POSTGRES_SLOT_PLUGIN[],
+    POSTGRES_SLOT_ACTIVE[], POSTGRES_SLOT_NAME[], POSTGRES_NO_REPLICATION[];
 
 #endif

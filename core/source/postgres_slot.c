@@ -126,20 +126,29 @@ int postgres_slot_create(struct postgres_session *session, const struct postgres
 
 // ---- one that is stuck ----
 
+static void note_skip(void *user, const PGresult *notice)
+{
+    bool *skipped = user;
+    *skipped |= postgres_is_skip(notice);
+}
+
 // Decodes all that the slot still holds without moving it: what was read already may stand before the change
 // that cannot be. No answer within some seconds counts as "not stuck".
 int postgres_slot_is_stuck(struct postgres_session *session, bool *stuck, struct fault *fault)
 {
     const char *const values[] = {session->place.slot, session->place.publication};
+    bool skipped = false;
     PQclear(PQexec(session->conn, "SET statement_timeout = '10s'"));
+    PQnoticeReceiver usual = PQsetNoticeReceiver(session->conn, note_skip, &skipped);
     PGresult *result = PQexecParams(session->conn,
                                     "SELECT count(*) FROM pg_logical_slot_peek_binary_changes($1, "
                                     "NULL, NULL, 'proto_version', '1', "
                                     "'publication_names', quote_ident($2))",
                                     2, NULL, values, NULL, NULL, 0);
     const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    *stuck = state && strcmp(state, "42704") == 0;
+    *stuck = skipped || (state && strcmp(state, "42704") == 0);
     PQclear(result);
+    PQsetNoticeReceiver(session->conn, usual, NULL);
     PQclear(PQexec(session->conn, "SET statement_timeout = 0"));
     if (PQstatus(session->conn) != CONNECTION_OK)
         return postgres_fault_broken(fault, &session->place);

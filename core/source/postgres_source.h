@@ -54,6 +54,7 @@ struct postgres_source {
     struct slot figures;         // and what it said; without the lag
     struct lag lag;
     bool paused, closing;
+    bool skipped; // the server has left out changes, for want of the publication
 
     struct fault reported; // by `lost`; empty while the stream runs
     int failures;          // in a row, for the backoff

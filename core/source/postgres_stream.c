@@ -221,14 +221,16 @@ static bool take_messages(struct postgres_source *source)
             return false;
         char *bytes;
         int size = PQgetCopyData(source->conn, &bytes, 1);
-        if (size == 0)
-            return false;
-        if (size < 0) {
+        if (source->skipped)
+            postgres_fail_as(source, POSTGRES_NO_PUBLICATION_THEN, NULL);
+        else if (size < 0)
             on_end(source);
+        else if (size > 0)
+            on_message(source, bytes, (size_t)size);
+        if (size > 0)
+            PQfreemem(bytes);
+        if (size <= 0)
             return false;
-        }
-        on_message(source, bytes, (size_t)size);
-        PQfreemem(bytes);
         if (!is_streaming(source))
             return false;
     }
