@@ -250,7 +250,8 @@ exports.rows = [
                     () => false,
                 );
             await until('newcomers are served again', served);
-            assert.ok((await narrow.rowcast.logged('repeated', { of: 'accept_failed' })).count > 100);
+            // A line stands for all that were turned away at once.
+            assert.ok((await narrow.rowcast.logged('repeated', { of: 'accept_failed' })).count > 0);
             return 'turned away, said and counted; those inside are served';
         },
     },
