@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const { svg, median } = require('../bench/report.js');
 
+const POINTS = 600; // of a line in the picture
 const MIB = 1048576;
 // `grow`: what the median of the last quarter may be above a tenth more than that of the second; undefined: it comes and goes.
 const COLUMNS = {
@@ -17,6 +18,13 @@ const COLUMNS = {
     lua: { of: 'rowcast_lua_memory_bytes', unit: MIB, grow: MIB },
 };
 const NAMES = Object.keys(COLUMNS);
+
+// No more points than a picture shows: of each few rows the one with the most.
+function peaks(rows, name) {
+    const few = Math.ceil(rows.length / POINTS);
+    const starts = rows.filter((_, i) => i % few === 0).map((_, i) => i * few);
+    return starts.map((from) => rows.slice(from, from + few).reduce((a, b) => (b[name] > a[name] ? b : a)));
+}
 
 class Record {
     constructor(rowcast) {
@@ -106,7 +114,7 @@ class Record {
         for (const [i, name] of NAMES.entries()) {
             const base = 40 + (i + 1) * (height + gap);
             const most = Math.max(...this.values(name), 1);
-            const known = this.rows.filter((row) => row[name] !== undefined);
+            const known = peaks(this.rows.filter((row) => row[name] !== undefined), name);
             const points = known.map((row) => `${x(row.second)},${(base - (row[name] / most) * height).toFixed(1)}`);
             parts.push(`<path d="M${left} ${base}h${width}" stroke="#d1d5db"/>`);
             parts.push(`<polyline points="${points.join(' ')}" fill="none" stroke="#2563eb"/>`);

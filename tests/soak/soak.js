@@ -154,6 +154,11 @@ function report({ board, readers, crowd, instance, record, done, slow, kept, tru
     say(`${title}; ${done.saves} scripts saved, ${done.hangups} SIGHUP`);
     const { connections, events, recovered, resumes, cut } = counts;
     say(`crowd: ${connections} connections, ${events} events, ${recovered} of ${resumes} resumes recovered, ${cut} cut`);
+    const reasons = Object.entries(record.metrics).flatMap(([key, count]) => {
+        const [, reason] = /^rowcast_disconnects_total\{.*reason="([^"]+)"/.exec(key) ?? [];
+        return reason && count > 0 ? [`${reason} ${count}`] : [];
+    });
+    say(`the router's closes: ${reasons.join(', ')}`);
     for (const line of record.story) say(line);
     const [good, bad] = ['ok', 'failed'].map((result) => record.metrics[`rowcast_reloads_total{result="${result}"}`]);
     return tell([
