@@ -4,10 +4,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rowcast/clock.h"
 #include "rowcast/log.h"
+#include "rowcast/memory.h"
 
 #define LSN_SIZE 24
 #define TABLES_FOLDER 7           // bytes of "tables/"
@@ -318,10 +320,12 @@ static void log_sections(const struct status *status)
         buffer_clear(&facts);
         begin(&facts, NULL, '{');
         sections[i](status, &facts);
-        buffer_append(&facts, "}", 2); // and its NUL
-        if (facts.size > strlen("{}") + 1)
-            log_write(LOG_INFO, "status_facts", LOG_FIELDS(LOG_TEXT("facts", facts.bytes)),
-                      "of /status");
+        if (facts.size == strlen("{"))
+            continue; // there is nothing of it
+        buffer_append_byte(&facts, '}');
+        char *json = memory_copy(facts.bytes, facts.size); // cut if it is too long
+        log_write(LOG_INFO, "status_facts", LOG_FIELDS(LOG_TEXT("facts", json)), "of /status");
+        free(json);
     }
     buffer_release(&facts);
 }
