@@ -198,14 +198,10 @@ int postgres_describe(const struct postgres_config *config, const struct postgre
     struct postgres_facts facts;
     *description = (struct postgres_description){0};
     arena_init(&description->arena);
-    if (postgres_session_open(&session, config, fault) < 0)
+    if (postgres_inspect_open(&session, config, tables, table_count, &facts, fault) < 0)
         return -1;
-    int result = postgres_inspect(&session, tables, table_count, &facts, fault);
-    if (result == 0) {
-        result = describe(&session, &facts, description, fault);
-        postgres_facts_release(&facts);
-    }
-    postgres_session_close(&session);
+    int result = describe(&session, &facts, description, fault);
+    postgres_inspect_close(&session, &facts);
     return result;
 }
 

@@ -139,17 +139,13 @@ int postgres_drop(const struct postgres_config *config, bool dry_run, FILE *out,
 {
     struct postgres_session session;
     struct postgres_facts facts;
-    if (postgres_session_open(&session, config, fault) < 0)
+    if (postgres_inspect_open(&session, config, NULL, 0, &facts, fault) < 0)
         return -1;
-    int result = postgres_inspect(&session, NULL, 0, &facts, fault);
-    if (result == 0) {
-        struct drop drop = {NULL, NULL};
-        plan(&session, &facts, &drop);
-        result = carry_out(&session, &facts, &drop, dry_run, out, fault);
-        free(drop.slot);
-        free(drop.publication);
-        postgres_facts_release(&facts);
-    }
-    postgres_session_close(&session);
+    struct drop drop = {NULL, NULL};
+    plan(&session, &facts, &drop);
+    int result = carry_out(&session, &facts, &drop, dry_run, out, fault);
+    free(drop.slot);
+    free(drop.publication);
+    postgres_inspect_close(&session, &facts);
     return result;
 }

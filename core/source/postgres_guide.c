@@ -93,13 +93,9 @@ int postgres_guide(const struct postgres_config *config, const struct postgres_t
 {
     struct postgres_session session;
     struct postgres_facts facts;
-    if (postgres_session_open(&session, config, fault) < 0)
+    if (postgres_inspect_open(&session, config, tables, table_count, &facts, fault) < 0)
         return -1;
-    int result = postgres_inspect(&session, tables, table_count, &facts, fault);
-    if (result == 0) {
-        result = tell_tables(&session, &facts, "-- ", out, fault);
-        postgres_facts_release(&facts);
-    }
-    postgres_session_close(&session);
+    int result = tell_tables(&session, &facts, "-- ", out, fault);
+    postgres_inspect_close(&session, &facts);
     return result;
 }

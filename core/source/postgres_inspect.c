@@ -275,8 +275,19 @@ static int inspect_table(struct postgres_session *session, struct postgres_table
 
 // ---- all ----
 
-int postgres_inspect(struct postgres_session *session, const struct postgres_table *tables,
-                     size_t table_count, struct postgres_facts *facts, struct fault *fault)
+static void release(struct postgres_facts *facts)
+{
+    for (size_t i = 0; i < facts->table_count; i++) {
+        PQclear(facts->tables[i].result);
+        PQclear(facts->tables[i].leaves);
+        free(facts->tables[i].suggestion);
+    }
+    free(facts->tables);
+    PQclear(facts->result);
+}
+
+static int inspect(struct postgres_session *session, const struct postgres_table *tables,
+                   size_t table_count, struct postgres_facts *facts, struct fault *fault)
 {
     *facts = (struct postgres_facts){.table_count = table_count};
     facts->tables = memory_new((table_count + 1) * sizeof *facts->tables);
@@ -286,17 +297,24 @@ int postgres_inspect(struct postgres_session *session, const struct postgres_tab
     for (size_t i = 0; i < table_count && result == 0; i++)
         result = inspect_table(session, &facts->tables[i], fault);
     if (result < 0)
-        postgres_facts_release(facts);
+        release(facts);
     return result;
 }
 
-void postgres_facts_release(struct postgres_facts *facts)
+int postgres_inspect_open(struct postgres_session *session, const struct postgres_config *config,
+                          const struct postgres_table *tables, size_t table_count,
+                          struct postgres_facts *facts, struct fault *fault)
 {
-    for (size_t i = 0; i < facts->table_count; i++) {
-        PQclear(facts->tables[i].result);
-        PQclear(facts->tables[i].leaves);
-        free(facts->tables[i].suggestion);
-    }
-    free(facts->tables);
-    PQclear(facts->result);
+    if (postgres_session_open(session, config, fault) < 0)
+        return -1;
+    if (inspect(session, tables, table_count, facts, fault) == 0)
+        return 0;
+    postgres_session_close(session);
+    return -1;
+}
+
+void postgres_inspect_close(struct postgres_session *session, struct postgres_facts *facts)
+{
+    release(facts);
+    postgres_session_close(session);
 }

@@ -41,10 +41,11 @@ struct postgres_facts {
     size_t table_count;
 };
 
-// 0, or -1 with a sentence. To be released after success only.
-int postgres_inspect(struct postgres_session *session, const struct postgres_table *tables,
-                     size_t table_count, struct postgres_facts *facts, struct fault *fault);
-void postgres_facts_release(struct postgres_facts *facts);
+// Connects and looks. 0, or -1 with a sentence. To be closed after success only.
+int postgres_inspect_open(struct postgres_session *session, const struct postgres_config *config,
+                          const struct postgres_table *tables, size_t table_count,
+                          struct postgres_facts *facts, struct fault *fault);
+void postgres_inspect_close(struct postgres_session *session, struct postgres_facts *facts);
 
 // There is a script for it.
 bool postgres_is_routed(const struct postgres_facts *facts, const char *schema, const char *table);

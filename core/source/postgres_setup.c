@@ -277,13 +277,9 @@ int postgres_setup(const struct postgres_config *config, const struct postgres_t
 {
     struct postgres_session session;
     struct postgres_facts facts;
-    if (postgres_session_open(&session, config, fault) < 0)
+    if (postgres_inspect_open(&session, config, tables, table_count, &facts, fault) < 0)
         return -1;
-    int result = postgres_inspect(&session, tables, table_count, &facts, fault);
-    if (result == 0) {
-        result = set_up(&session, config, &facts, identity_full, dry_run, out, fault);
-        postgres_facts_release(&facts);
-    }
-    postgres_session_close(&session);
+    int result = set_up(&session, config, &facts, identity_full, dry_run, out, fault);
+    postgres_inspect_close(&session, &facts);
     return result;
 }

@@ -323,16 +323,12 @@ int postgres_status(const struct postgres_config *config, const struct postgres_
 {
     struct postgres_session session;
     struct postgres_facts facts;
-    if (postgres_session_open(&session, config, fault) < 0)
+    if (postgres_inspect_open(&session, config, tables, table_count, &facts, fault) < 0)
         return -1;
-    int result = postgres_inspect(&session, tables, table_count, &facts, fault);
-    if (result == 0) {
-        struct report report = {out, config, &session, &facts, {0}};
-        buffer_init(&report.missing, POSTGRES_STATEMENT_MAX);
-        result = write_report(&report, &session, fault);
-        buffer_release(&report.missing);
-        postgres_facts_release(&facts);
-    }
-    postgres_session_close(&session);
+    struct report report = {out, config, &session, &facts, {0}};
+    buffer_init(&report.missing, POSTGRES_STATEMENT_MAX);
+    int result = write_report(&report, &session, fault);
+    buffer_release(&report.missing);
+    postgres_inspect_close(&session, &facts);
     return result;
 }
